@@ -1,0 +1,128 @@
+# Every target is a command that also works when typed by hand. `make help` lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+MODULES  := migrations pkg proto services
+PATTERNS := $(addprefix ./,$(addsuffix /...,$(MODULES)))
+
+# Tools of other people, each at one version, built from source into this folder.
+TOOLS         := $(CURDIR)/.tools/bin
+GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+BUF           := github.com/bufbuild/buf/cmd/buf@v1.75.0
+PROTOC_GEN_GO := google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12
+export PATH   := $(TOOLS):$(PATH)
+
+SERVICES := ingress notify-receiver payctl simulator state-tracker worker-computop
+VERSION  ?= dev
+FUZZTIME ?= 20s
+BENCH    ?= --payments 5000 --concurrency 64 --provider-latency 0
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+
+.PHONY: build
+build: ## every service, into bin/
+	go build -trimpath -o bin/ ./services/...
+
+.PHONY: demo
+demo: build ## payments of every kind through the whole system, on this machine alone
+	bin/payctl demo
+
+.PHONY: up
+up: build ## the whole system on this machine, until Ctrl-C
+	bin/payctl up
+
+.PHONY: bench
+bench: build ## how fast it is here: make bench BENCH='--payments 20000 --concurrency 128'
+	bin/payctl bench $(BENCH)
+
+.PHONY: images
+images: ## one container image per service: make images VERSION=1.2.3
+	for s in $(SERVICES); do docker build -f deployments/Dockerfile --build-arg SERVICE=$$s -t payloom/$$s:$(VERSION) .; done
+
+
+.PHONY: test
+test: ensure ## all tests, with the race detector; what is missing is installed or named
+	scripts/test.sh -race -shuffle=on -timeout 20m work
+
+.PHONY: test-short
+test-short: ## the tests that need nothing but Go, in a minute
+	go test -short work
+
+.PHONY: test-all
+test-all: ensure ## all tests three times in different orders, then each fuzz target
+	scripts/test.sh -race -shuffle=on -count=3 -timeout 60m work
+	scripts/fuzz.sh $(FUZZTIME)
+
+.PHONY: fuzz
+fuzz: ## each fuzz target for FUZZTIME (20s)
+	scripts/fuzz.sh $(FUZZTIME)
+
+.PHONY: ensure
+ensure: ## Postgres, a browser and a C compiler for the tests: install them, or say how
+	scripts/ensure.sh
+
+
+.PHONY: check
+check: fmt-check vet lint proto-check generate-check modules-check ## all that does not run a test
+	@echo "check: ok"
+
+.PHONY: fmt
+fmt: tools ## gofmt and buf format
+	gofmt -w $(MODULES)
+	cd proto && buf format -w --path payloom
+
+.PHONY: fmt-check
+fmt-check:
+	@files=$$(gofmt -l $(MODULES)); test -z "$$files" || { echo "not gofmt'ed, run make fmt:"; echo "$$files"; exit 1; }
+
+.PHONY: vet
+vet: ## go vet over the workspace
+	go vet work
+
+.PHONY: lint
+lint: tools ## golangci-lint over the workspace, with the dependency rule
+	golangci-lint run $(PATTERNS)
+
+.PHONY: proto-check
+proto-check: tools ## the proto files: format, lint, and no break since the last release
+	cd proto && buf format --diff --exit-code --path payloom
+	cd proto && buf lint
+	cd proto && buf breaking --path payloom --against baseline.binpb
+
+.PHONY: generate-check
+generate-check: tools
+	scripts/generate-check.sh
+
+.PHONY: modules-check
+modules-check: ## every module is tidy, and builds without the workspace
+	for m in $(MODULES); do go -C $$m mod tidy -diff; GOWORK=off go -C $$m build ./...; done
+
+
+.PHONY: generate
+generate: tools ## Go from the proto files, and whatever go:generate asks for
+	cd proto && buf generate
+	go generate $(PATTERNS)
+
+.PHONY: tidy
+tidy: ## go mod tidy in every module, then sync the workspace
+	for m in $(MODULES); do go -C $$m mod tidy; done
+	go work sync
+
+.PHONY: proto-baseline
+proto-baseline: tools ## at a release: what the next one must not break
+	cd proto && buf build --path payloom --exclude-source-info -o baseline.binpb
+
+.PHONY: tools
+tools: ## the pinned tools, into .tools/bin
+	@scripts/tools.sh $(TOOLS) $(GOLANGCI_LINT) $(BUF) $(PROTOC_GEN_GO)
+
+.PHONY: clean
+clean: ## remove what make built; the tools stay
+	rm -rf bin coverage.out
+	go clean -testcache
