@@ -1,0 +1,243 @@
+package payment
+
+import (
+	"errors"
+	"time"
+)
+
+// Observation is what a provider said about an operation: its answer to a call,
+// its answer to an inquiry, or a callback.
+type Observation struct {
+	Source  Source
+	Command CommandID // the operation, where the asker knows it
+	Kind    Kind      // otherwise: what is spoken of
+	Key     string    // the attempt's key as the provider gave it back; may be empty
+	Ref     string    // the provider's id of the operation; may be empty
+	Attempt int       // the attempt, where the asker knows it
+	RetryAt time.Time // for Pending: when to ask again
+	Result  Result
+}
+
+// ErrUnmatched is returned for an observation that speaks of no operation of
+// the payment.
+var ErrUnmatched = errors.New("payment: observation matches no operation")
+
+// Observe returns the events, in order and without IDs, by which p learns what o
+// says at broker time now: none when p knows already. Callbacks that arrive
+// twice, late or before our own answer was stored all end here. A success that
+// the ledger has no place for becomes a LateOutcome, never nothing.
+func Observe(p Payment, o Observation, now time.Time) ([]Event, error) {
+	op, ok := match(p, o)
+	if !ok {
+		return nil, ErrUnmatched
+	}
+	w := witness{p: p, op: op, o: o, now: now}
+	events := w.details(nil)
+	if op.Status.Terminal() {
+		return append(events, w.late()...), nil
+	}
+	if o.Attempt != 0 && o.Attempt < op.Attempt.Number {
+		return append(events, w.late()...), nil
+	}
+	return append(events, w.outcome()...), nil
+}
+
+// match finds the operation that o speaks of: the named one, the one with that
+// reference, the only unsettled one of the kind, or the last of the kind.
+func match(p Payment, o Observation) (Operation, bool) {
+	if o.Command != "" {
+		return p.Operation(o.Command)
+	}
+	var last Operation
+	found := false
+	for _, op := range p.Operations {
+		if op.Kind != o.Kind || !sameKey(op, o) {
+			continue
+		}
+		if o.Ref != "" && op.Ref == o.Ref {
+			return op, true
+		}
+		last, found = op, true
+	}
+	if op, ok := p.Unsettled(o.Kind); ok && sameKey(op, o) {
+		return op, true
+	}
+	// A reference that none of ours has speaks of something we did not do,
+	// unless ours never learnt its reference.
+	if found && o.Ref != "" && last.Ref != "" && o.Kind != Authorize {
+		return Operation{}, false
+	}
+	return last, found
+}
+
+func sameKey(op Operation, o Observation) bool {
+	return o.Key == "" || op.Attempt.Key == o.Key
+}
+
+type witness struct {
+	p   Payment
+	op  Operation
+	o   Observation
+	now time.Time
+}
+
+func (w witness) event(data EventData) Event {
+	return Event{
+		Payment: w.p.ID, Merchant: w.p.Merchant, Provider: w.p.Provider,
+		Command: w.op.ID, At: w.now, Source: w.o.Source, Data: data,
+	}
+}
+
+// details appends what o tells beside the outcome and p does not know yet.
+func (w witness) details(events []Event) []Event {
+	if b := w.o.Result.Buyer; b != nil && w.p.Buyer == nil {
+		events = append(events, w.event(BuyerDetailsReceived{Buyer: *b, Action: w.review()}))
+	}
+	return events
+}
+
+// review returns the action that came with the buyer's details.
+func (w witness) review() *Action {
+	if a := w.o.Result.Action; a != nil && a.Type == ActionReview {
+		return a
+	}
+	return nil
+}
+
+// outcome returns what an operation without a final outcome learns.
+func (w witness) outcome() []Event {
+	r := w.o.Result
+	switch r.Status {
+	case Approved:
+		return w.approved()
+	case Declined:
+		return w.one(OperationDeclined{Ref: w.ref(), Code: r.Code, Reason: r.Reason})
+	case Failed:
+		return w.one(OperationFailed{Ref: w.ref(), Code: r.Code, Reason: r.Reason})
+	case Pending:
+		return w.pending()
+	case NeedBuyer:
+		return w.needBuyer()
+	}
+	return nil
+}
+
+func (w witness) one(data EventData) []Event { return []Event{w.event(data)} }
+
+func (w witness) ref() string {
+	if w.o.Ref != "" {
+		return w.o.Ref
+	}
+	return w.o.Result.Ref
+}
+
+func (w witness) approved() []Event {
+	r := w.o.Result
+	amount := r.Amount
+	if amount == 0 {
+		amount = w.asked()
+	}
+	if amount > w.most() {
+		return w.one(Parked{Attempt: w.op.Attempt.Number, Reason: ReasonAmount, Detail: "the provider tells of more than was asked"})
+	}
+	events := w.one(OperationSucceeded{
+		Ref: w.ref(), Refs: r.Refs, Code: r.Code, Amount: amount,
+		Captured: r.Totals != nil && r.Totals.Captured >= amount && amount > 0,
+	})
+	return w.mandate(events)
+}
+
+// asked returns the amount that the operation was to move.
+func (w witness) asked() int64 {
+	if w.op.Kind == Authorize && w.p.Terms.MandateOnly {
+		return 0
+	}
+	if w.op.Kind == Authorize {
+		return w.p.Amount.Minor // the amount may have been updated since
+	}
+	return w.op.Amount.Minor
+}
+
+// most returns the largest amount that may have taken effect.
+func (w witness) most() int64 {
+	if w.op.Kind == Authorize {
+		return max(w.p.Amount.Minor, w.op.Amount.Minor, w.p.highestUpdate())
+	}
+	return w.op.Amount.Minor
+}
+
+// highestUpdate returns the largest amount an unsettled update asked for: the
+// provider may have taken it before we learnt so.
+func (p Payment) highestUpdate() int64 {
+	var n int64
+	for _, op := range p.Operations {
+		if op.Kind == UpdateAmount && op.Status != OpRejected {
+			n = max(n, op.Amount.Minor)
+		}
+	}
+	return n
+}
+
+func (w witness) mandate(events []Event) []Event {
+	if m := w.o.Result.Mandate; m != nil && w.p.Mandate == nil {
+		events = append(events, w.event(MandateIssued{Mandate: *m}))
+	}
+	return events
+}
+
+func (w witness) pending() []Event {
+	if w.op.Status == OpPending && !w.o.RetryAt.After(w.op.RetryAt) {
+		return nil
+	}
+	if w.op.Status == OpAction && w.o.Source == FromInquiry {
+		return nil // the buyer is still at it
+	}
+	r := w.o.Result
+	return w.one(OperationPending{
+		Attempt: w.op.Attempt.Number, Ref: w.ref(), Refs: r.Refs, Code: r.Code, RetryAt: w.o.RetryAt,
+	})
+}
+
+func (w witness) needBuyer() []Event {
+	r := w.o.Result
+	if r.Action == nil || r.Action.Type == ActionReview || w.op.Status == OpAction {
+		return nil
+	}
+	return w.one(ActionRequired{Attempt: w.op.Attempt.Number, Action: *r.Action, Ref: w.ref(), Refs: r.Refs})
+}
+
+// late returns what follows from an observation of an operation that is settled,
+// or of an attempt that another has followed.
+func (w witness) late() []Event {
+	r := w.o.Result
+	switch {
+	case w.reversal():
+		return w.one(OperationReversed{Ref: w.ref(), Code: r.Code, Reason: ReasonReversed})
+	case r.Status == Approved && w.op.Status == OpSucceeded:
+		return w.confirmed()
+	case r.Status == Approved && w.p.Frozen == "":
+		return w.one(LateOutcome{Kind: w.op.Kind, Status: r.Status, Ref: w.ref(), Code: r.Code, Amount: r.Amount})
+	case r.Status.Final() && w.opensGate():
+		return w.one(CallbackConfirmed{Ref: w.ref()})
+	}
+	return nil
+}
+
+// reversal tells whether the provider takes a successful payout back.
+func (w witness) reversal() bool {
+	return w.op.Kind == Payout && w.op.Status == OpSucceeded && w.o.Result.Status == Failed &&
+		w.o.Result.Reason == ReasonReversed
+}
+
+func (w witness) confirmed() []Event {
+	var events []Event
+	if w.opensGate() {
+		events = w.one(CallbackConfirmed{Ref: w.ref()})
+	}
+	return w.mandate(events)
+}
+
+// opensGate tells whether o is the first final callback of the payment.
+func (w witness) opensGate() bool {
+	return w.o.Source == FromCallback && w.p.Notified.IsZero()
+}
