@@ -15,8 +15,9 @@ BUF           := github.com/bufbuild/buf/cmd/buf@v1.75.0
 PROTOC_GEN_GO := google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12
 export PATH   := $(TOOLS):$(PATH)
 
-SERVICES := ingress notify-receiver payctl simulator state-tracker worker-computop
+SERVICES := $(patsubst services/%/main.go,%,$(wildcard services/*/main.go))
 VERSION  ?= dev
+GO_IMAGE ?= golang:1.26-bookworm
 FUZZTIME ?= 20s
 BENCH    ?= --payments 5000 --concurrency 64 --provider-latency 0
 
@@ -43,7 +44,7 @@ bench: build ## how fast it is here: make bench BENCH='--payments 20000 --concur
 
 .PHONY: images
 images: ## one container image per service: make images VERSION=1.2.3
-	for s in $(SERVICES); do docker build -f deployments/Dockerfile --build-arg SERVICE=$$s -t payloom/$$s:$(VERSION) .; done
+	for s in $(SERVICES); do docker build -f deployments/Dockerfile --build-arg GO_IMAGE=$(GO_IMAGE) --build-arg SERVICE=$$s -t payloom/$$s:$(VERSION) .; done
 
 
 .PHONY: test
@@ -93,6 +94,7 @@ lint: tools ## golangci-lint over the workspace, with the dependency rule
 proto-check: tools ## the proto files: format, lint, and no break since the last release
 	cd proto && buf format --diff --exit-code --path payloom
 	cd proto && buf lint
+	@test -e proto/baseline.binpb || { echo "proto/baseline.binpb is missing: make proto-baseline, and commit it"; exit 1; }
 	cd proto && buf breaking --path payloom --against baseline.binpb
 
 .PHONY: generate-check
