@@ -186,7 +186,7 @@ func (w witness) mandate(events []Event) []Event {
 }
 
 func (w witness) pending() []Event {
-	if w.op.Status == OpPending && !w.o.RetryAt.After(w.op.RetryAt) {
+	if w.op.Status == OpPending {
 		return nil
 	}
 	if w.op.Status == OpAction && w.o.Source == FromInquiry {

@@ -49,6 +49,9 @@ type Capability struct {
 	Provider payment.Provider
 	Rules    payment.Rules
 	Recovery map[payment.Kind]Recovery
+	// Direct is how an Authorize is recovered that charges a mandate or an order
+	// reference without the buyer.
+	Direct   Recovery
 	Methods  []payment.Method      // of Authorize
 	Captures []payment.CaptureMode // of Authorize; empty: it is not per payment
 	Limits   Limits
@@ -72,3 +75,15 @@ type Window struct{ Min, Max int64 }
 
 // Supports tells whether the provider can do k.
 func (c Capability) Supports(k payment.Kind) bool { return slices.Contains(c.Rules.Kinds, k) }
+
+// RecoveryOf returns how an operation of kind k is recovered; for Authorize it
+// depends on the method. A kind without an entry is T4.
+func (c Capability) RecoveryOf(k payment.Kind, m payment.Method) Recovery {
+	if k == payment.Authorize && (m == payment.MandateCharge || m == payment.OrderReference) {
+		return c.Direct
+	}
+	if r, ok := c.Recovery[k]; ok {
+		return r
+	}
+	return Recovery{Class: T4}
+}

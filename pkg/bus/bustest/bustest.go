@@ -1,0 +1,71 @@
+// Package bustest runs a NATS server inside a test.
+package bustest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"go.uber.org/zap"
+
+	"github.com/payloom/payloom/pkg/bus"
+)
+
+// Server starts a NATS server with JetStream that ends with the test, and
+// returns the configuration to reach it. It acknowledges before fsync.
+func Server(t testing.TB) bus.Config {
+	t.Helper()
+	cfg, _ := Start(t, t.TempDir())
+	return cfg
+}
+
+// Start starts a server that keeps its data in dir, and returns it so that a
+// test can stop it and start another on the same data.
+func Start(t testing.TB, dir string) (bus.Config, *server.Server) {
+	t.Helper()
+	s, err := server.NewServer(&server.Options{
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: dir, NoLog: true, NoSigs: true,
+		MaxPayload: 1 << 20,
+	})
+	if err != nil {
+		t.Fatalf("NATS server: %v", err)
+	}
+	s.Start()
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	if !s.ReadyForConnections(10 * time.Second) {
+		t.Fatal("NATS server is not ready after 10 s")
+	}
+	return bus.Config{URL: s.ClientURL(), Durability: bus.Laptop}, s
+}
+
+// New starts a server, provisions it and returns a connected bus.
+func New(t testing.TB, topology bus.Topology) *bus.Bus {
+	t.Helper()
+	cfg := Server(t)
+	Provision(t, cfg, topology)
+	return Connect(t, cfg, "test")
+}
+
+// Provision makes streams and consumers.
+func Provision(t testing.TB, cfg bus.Config, topology bus.Topology) {
+	t.Helper()
+	b, err := bus.Dial(t.Context(), cfg, "provisioner", zap.NewNop())
+	if err != nil {
+		t.Fatalf("dial: %v", err)
+	}
+	defer b.Close()
+	if _, err := b.Provision(t.Context(), topology); err != nil {
+		t.Fatalf("provision: %v", err)
+	}
+}
+
+// Connect connects as the named service; the connection ends with the test.
+func Connect(t testing.TB, cfg bus.Config, name string) *bus.Bus {
+	t.Helper()
+	b, err := bus.Connect(t.Context(), cfg, name, zap.NewNop())
+	if err != nil {
+		t.Fatalf("connect: %v", err)
+	}
+	t.Cleanup(b.Close)
+	return b
+}

@@ -1,0 +1,223 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/payloom/payloom/pkg/payment"
+	"github.com/payloom/payloom/pkg/wire"
+)
+
+// Delivery is a message handed to a handler, perhaps not for the first time and
+// perhaps to another handler at the same moment.
+type Delivery struct {
+	Stream     string
+	Seq        uint64
+	Stored     time.Time // broker time
+	Subject    string
+	Header     http.Header
+	Data       []byte
+	Deliveries uint64 // 1 for the first
+}
+
+// handler works on a delivery. nil acknowledges it; an error is a verb, see
+// answer.
+type handler func(ctx context.Context, d Delivery) error
+
+// consumer runs handlers for one durable consumer.
+type consumer struct {
+	bus         *Bus
+	stream      string
+	name        string
+	concurrency int
+	handle      handler
+	grace       time.Duration
+}
+
+// Consume limits.
+const heartbeat = AckWait / 3
+
+// ConsumeOptions are how a service takes messages.
+type ConsumeOptions struct {
+	Concurrency int           // messages in hand at once, per stream
+	Grace       time.Duration // how long running handlers may go on after ctx ends
+}
+
+// ConsumeCommands hands the commands of provider p to handle, of all shards and
+// whenever their wake-ups are due, until ctx ends and the running handlers are
+// done. A command that cannot be decoded is buried.
+func (b *Bus) ConsumeCommands(ctx context.Context, p payment.Provider, o ConsumeOptions, handle func(context.Context, payment.Command) error) error {
+	command := func(ctx context.Context, d Delivery) error {
+		c, err := wire.UnmarshalCommand(d.Data)
+		if err != nil {
+			return err
+		}
+		c.At = d.Stored
+		return handle(ctx, c)
+	}
+	due := func(ctx context.Context, d Delivery) error {
+		_, m, id, err := timerCommand(d.Subject)
+		if err != nil {
+			return hopeless{err}
+		}
+		c, err := b.Command(ctx, m, id)
+		if errors.Is(err, ErrNotFound) {
+			return hopeless{err}
+		}
+		if err != nil {
+			return err
+		}
+		return handle(ctx, c)
+	}
+	var all []*consumer
+	for _, s := range b.CommandStreams() {
+		all = append(all, b.consumer(s, workerName(p), o, command))
+	}
+	return runAll(ctx, append(all, b.consumer(TimerStream, workerName(p), o, due)))
+}
+
+// ConsumeCallbacks hands stored callbacks to handle, as ConsumeCommands does.
+// stored is the broker time of their arrival.
+func (b *Bus) ConsumeCallbacks(ctx context.Context, o ConsumeOptions, handle func(ctx context.Context, c wire.StoredCallback, stored time.Time) error) error {
+	callback := func(ctx context.Context, d Delivery) error {
+		c, err := wire.UnmarshalCallback(d.Data)
+		if err != nil {
+			return err
+		}
+		return handle(ctx, c, d.Stored)
+	}
+	return runAll(ctx, []*consumer{b.consumer(CallbackStream, interpreter, o, callback)})
+}
+
+func (b *Bus) consumer(stream, name string, o ConsumeOptions, h handler) *consumer {
+	if o.Concurrency <= 0 {
+		o.Concurrency = 16
+	}
+	return &consumer{bus: b, stream: stream, name: name, concurrency: o.Concurrency, handle: h, grace: o.Grace}
+}
+
+// runAll runs consumers side by side; the first that fails stops the others.
+func runAll(ctx context.Context, all []*consumer) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	errs := make([]error, len(all))
+	var wg sync.WaitGroup
+	for i, c := range all {
+		wg.Go(func() {
+			if errs[i] = c.run(ctx); errs[i] != nil {
+				cancel()
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// run pulls until ctx ends, then lets what is in hand finish.
+func (c *consumer) run(ctx context.Context) error {
+	cons, err := c.bus.js.Consumer(ctx, c.stream, c.name)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return fmt.Errorf("%w: consumer %s of %s is missing", ErrNotProvisioned, c.name, c.stream)
+	}
+	if err != nil {
+		return fmt.Errorf("consumer %s of %s: %w", c.name, c.stream, err)
+	}
+	// Handlers outlive ctx by the grace, so that a call to a provider that is
+	// under way gets its outcome stored.
+	work, abort := context.WithCancel(context.WithoutCancel(ctx))
+	defer abort()
+	var running sync.WaitGroup
+	slots := make(chan struct{}, c.concurrency)
+	cc, err := cons.Consume(func(m jetstream.Msg) {
+		select {
+		case slots <- struct{}{}:
+		case <-ctx.Done():
+		}
+		if ctx.Err() != nil {
+			_ = m.NakWithDelay(rand.N(time.Second)) // untouched: somebody else's now
+			return
+		}
+		running.Go(func() {
+			defer func() { <-slots }()
+			c.one(work, m)
+		})
+	}, jetstream.PullMaxMessages(c.concurrency), jetstream.PullExpiry(5*time.Second))
+	if err != nil {
+		return fmt.Errorf("consume %s: %w", c.stream, err)
+	}
+	<-ctx.Done()
+	cc.Drain()
+	c.finish(&running, cc, abort)
+	return nil
+}
+
+// finish waits for the running handlers, and aborts them when the grace is over.
+func (c *consumer) finish(running *sync.WaitGroup, cc jetstream.ConsumeContext, abort func()) {
+	<-cc.Closed()
+	done := make(chan struct{})
+	go func() { running.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(c.grace):
+		abort()
+		<-done
+	}
+}
+
+// one handles one message, saying that it is still in hand for as long as it is.
+func (c *consumer) one(ctx context.Context, m jetstream.Msg) {
+	d, err := delivery(m)
+	if err != nil {
+		_ = m.NakWithDelay(time.Second)
+		return
+	}
+	start := time.Now()
+	ctx, cancel := context.WithTimeout(traced(ctx, m.Headers()), HandlerDeadline)
+	defer cancel()
+	stop := keepAlive(m)
+	err = c.handle(ctx, d)
+	stop()
+	c.bus.stats.handling.WithLabelValues(c.name).Observe(time.Since(start).Seconds())
+	c.answer(ctx, d, m, err)
+}
+
+// keepAlive tells the broker every heartbeat that m is in hand, until stopped.
+func keepAlive(m jetstream.Msg) (stop func()) {
+	var mu sync.Mutex
+	stopped := false
+	var t *time.Timer
+	mu.Lock()
+	t = time.AfterFunc(heartbeat, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if !stopped {
+			_ = m.InProgress()
+			t.Reset(heartbeat)
+		}
+	})
+	mu.Unlock()
+	return func() {
+		mu.Lock()
+		defer mu.Unlock()
+		stopped = true
+		t.Stop()
+	}
+}
+
+func delivery(m jetstream.Msg) (Delivery, error) {
+	meta, err := m.Metadata()
+	if err != nil {
+		return Delivery{}, err
+	}
+	return Delivery{
+		Stream: meta.Stream, Seq: meta.Sequence.Stream, Stored: meta.Timestamp.UTC(), Subject: m.Subject(),
+		Header: http.Header(m.Headers()), Data: m.Data(), Deliveries: meta.NumDelivered,
+	}, nil
+}

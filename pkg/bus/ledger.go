@@ -1,0 +1,74 @@
+package bus
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/payloom/payloom/pkg/payment"
+	"github.com/payloom/payloom/pkg/wire"
+)
+
+// Load returns the head of a payment: with Seq 0 and no error when nothing ever
+// happened to it. Its provider may be any.
+func (b *Bus) Load(ctx context.Context, m payment.Merchant, id payment.ID) (payment.Head, error) {
+	last, err := b.last(ctx, b.shardStream(eventStream, string(id)), b.eventFilter(m, id))
+	if err != nil {
+		return payment.Head{}, err
+	}
+	return headOf(last)
+}
+
+func headOf(last raw) (payment.Head, error) {
+	if last.Seq == 0 {
+		return payment.Head{}, nil
+	}
+	rec, err := wire.UnmarshalRecord(last.Data)
+	if err != nil {
+		return payment.Head{}, fmt.Errorf("event %d: %w", last.Seq, err)
+	}
+	return payment.Head{Payment: rec.After, Seq: last.Seq, Hash: wire.Hash(last.Data)}, nil
+}
+
+// Find returns the payment as its last event tells, and whether there is any.
+func (b *Bus) Find(ctx context.Context, m payment.Merchant, id payment.ID) (payment.Payment, bool, error) {
+	h, err := b.Load(ctx, m, id)
+	return h.Payment, h.Seq > 0, err
+}
+
+// NewEventID draws the id by which a writer knows its own event again.
+func NewEventID() string { return rand.Text() }
+
+// Append stores e as the event that follows h and returns the new head. It
+// returns ErrConflict, and stores nothing, when another event came first, and
+// ErrUnavailable when ctx ended before the broker said. An acknowledgement that
+// got lost is no failure: the event is recognised by its ID.
+func (b *Bus) Append(ctx context.Context, h payment.Head, e payment.Event) (payment.Head, error) {
+	if e.ID == "" {
+		e.ID = NewEventID()
+	}
+	e = h.Payment.Next(e)
+	after := payment.Fold(h.Payment, e)
+	data, err := wire.MarshalRecord(wire.Record{Event: e, After: after, Prev: h.Hash})
+	if err != nil {
+		return payment.Head{}, fmt.Errorf("event %s: %w", e.Data.Type(), err)
+	}
+	msg := &nats.Msg{
+		Subject: b.eventSubject(e.Provider, e.Merchant, e.Payment),
+		Header:  b.cloudEvent(ctx, e.ID, string(e.Data.Type()), string(e.Payment)),
+		Data:    data,
+	}
+	seq, _, err := b.store(ctx, put{
+		stream: b.shardStream(eventStream, string(e.Payment)),
+		filter: b.eventFilter(e.Merchant, e.Payment),
+		expect: h.Seq,
+		msg:    msg,
+		mine:   func(r raw) bool { return r.Header.Get("ce-id") == e.ID },
+	})
+	if err != nil {
+		return payment.Head{}, err
+	}
+	return payment.Head{Payment: after, Seq: seq, Hash: wire.Hash(data)}, nil
+}

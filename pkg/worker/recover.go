@@ -1,0 +1,125 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/payloom/payloom/pkg/payment"
+	"github.com/payloom/payloom/pkg/provider"
+)
+
+// recover finds out what became of an attempt whose outcome is missing, unknown
+// or pending, the way the provider's class for it prescribes.
+func (w *Worker) recover(ctx context.Context, head payment.Head, cmd payment.Command, op payment.Operation, now time.Time) error {
+	r := w.cap.RecoveryOf(op.Kind, head.Payment.Terms.Method)
+	age := now.Sub(op.Attempt.Started)
+	call := provider.Call{Payment: head.Payment, Operation: op, Command: cmd}
+	switch {
+	case op.Status == payment.OpPending:
+		return w.inquire(ctx, head, call, r, age)
+	case r.Class == provider.T0:
+		return w.void(ctx, head, cmd, op)
+	case r.Class == provider.T1 && age < r.Horizon/2, r.Class == provider.T2:
+		return w.resend(ctx, head, call)
+	case r.Class == provider.T4:
+		return w.park(ctx, head, call, payment.ReasonNothingToInquire)
+	}
+	return w.inquire(ctx, head, call, r, age)
+}
+
+// resend calls again under the same key; the provider suppresses the repeat.
+func (w *Worker) resend(ctx context.Context, head payment.Head, call provider.Call) error {
+	result, err := w.submit(ctx, call, time.Now().Add(w.limits.SendWindow))
+	w.probe(Answered)
+	return w.record(ctx, head, call, result, err)
+}
+
+// inquire asks the provider. What it does not find is believed only after the
+// time that a request may still be under way.
+func (w *Worker) inquire(ctx context.Context, head payment.Head, call provider.Call, r provider.Recovery, age time.Duration) error {
+	result, err := w.ask(ctx, call)
+	w.probe(Answered)
+	switch {
+	case err == nil:
+		return w.found(ctx, head, call, result, age)
+	case !errors.Is(err, provider.ErrNotFound):
+		return w.unclear(ctx, head, call, provider.AsError(err), age)
+	case call.Operation.Status == payment.OpPending:
+		return w.later(ctx, call.Command, inquireAfter(age)) // accepted, so it will show up
+	case age < r.Settle:
+		return w.later(ctx, call.Command, r.Settle-age)
+	}
+	return w.void(ctx, head, call.Command, call.Operation)
+}
+
+func (w *Worker) ask(ctx context.Context, call provider.Call) (payment.Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, w.limits.CallTimeout)
+	defer cancel()
+	start := time.Now()
+	r, err := w.provider.Inquire(ctx, call)
+	w.stats.call(call.Command, "inquire", start, err)
+	return r, err
+}
+
+// found records what the provider knows of the attempt.
+func (w *Worker) found(ctx context.Context, head payment.Head, call provider.Call, r payment.Result, age time.Duration) error {
+	if r.Status == payment.Pending && call.Operation.Status == payment.OpPending {
+		return w.later(ctx, call.Command, inquireAfter(age))
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.limits.StoreReserve)
+	defer cancel()
+	head, err := w.settle(ctx, head, func(p payment.Payment, now time.Time) ([]payment.Event, error) {
+		return payment.Observe(p, payment.Observation{
+			Source: payment.FromInquiry, Command: call.Command.ID, Attempt: call.Operation.Attempt.Number,
+			Ref: r.Ref, RetryAt: now.Add(inquireAfter(age)), Result: r,
+		}, now)
+	})
+	if err != nil {
+		return err
+	}
+	w.probe(OutcomeStored)
+	w.done(head, call.Command)
+	return w.next(ctx, head, call.Command)
+}
+
+// unclear keeps asking while the provider cannot be reached, and calls a person
+// when it answers for long without settling anything.
+func (w *Worker) unclear(ctx context.Context, head payment.Head, call provider.Call, e *provider.Error, age time.Duration) error {
+	if errors.Is(e, provider.ErrUnsupported) || (e.Answered && e.Failure != provider.NotSent && age > w.limits.ParkAfter) {
+		return w.park(ctx, head, call, e.Reason)
+	}
+	return w.later(ctx, call.Command, max(e.After, inquireAfter(age)))
+}
+
+// void records that the attempt came to nothing, so that another may follow.
+func (w *Worker) void(ctx context.Context, head payment.Head, cmd payment.Command, op payment.Operation) error {
+	now, err := w.ledger.Now(ctx)
+	if err != nil {
+		return err
+	}
+	void := event(head.Payment, cmd.ID, now, payment.FromInquiry, payment.AttemptVoided{Attempt: op.Attempt.Number})
+	if _, err := w.ledger.Append(ctx, head, void); err != nil {
+		return err
+	}
+	w.probe(Voided)
+	return errAgain
+}
+
+// park gives the operation to a person.
+func (w *Worker) park(ctx context.Context, head payment.Head, call provider.Call, why payment.Reason) error {
+	now, err := w.ledger.Now(ctx)
+	if err != nil {
+		return err
+	}
+	head, err = w.ledger.Append(ctx, head, event(head.Payment, call.Operation.ID, now, payment.FromWorker, payment.Parked{
+		Attempt: call.Operation.Attempt.Number, Reason: why,
+		Detail: "neither a resend nor an inquiry can tell whether it was executed",
+	}))
+	if err != nil {
+		return err
+	}
+	w.stats.parked.WithLabelValues(string(call.Command.Provider), string(call.Operation.Kind)).Inc()
+	w.done(head, call.Command)
+	return nil
+}

@@ -1,0 +1,115 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+
+	"github.com/payloom/payloom/pkg/payment"
+	"github.com/payloom/payloom/pkg/provider"
+)
+
+const (
+	// longestNak is how long a message may wait in the queue's hands. Messages
+	// that wait count against what the queue hands out, so longer waits are
+	// timers.
+	longestNak = 3 * time.Second
+	// firstInquiry is how long after a call with an unknown outcome the provider
+	// is asked.
+	firstInquiry = 2 * time.Second
+)
+
+// laterError asks for another delivery.
+type laterError struct{ after time.Duration }
+
+// Later returns the error that asks the queue to hand the message over again
+// after d, without counting it as a failure.
+func Later(d time.Duration) error { return laterError{max(d, 50*time.Millisecond)} }
+
+// Error implements error.
+func (e laterError) Error() string { return "again in " + e.after.String() }
+
+// RetryAfter tells the queue when.
+func (e laterError) RetryAfter() time.Duration { return e.after }
+
+// deadError asks for a burial.
+type deadError struct{ reason string }
+
+func dead(format string, args ...any) error { return deadError{fmt.Sprintf(format, args...)} }
+
+// Error implements error.
+func (e deadError) Error() string { return e.reason }
+
+// Dead tells the queue that no redelivery helps.
+func (e deadError) Dead() bool { return true }
+
+// later has cmd handled again after d: by the queue when that is soon, else by a
+// timer, after which the message is done with.
+func (w *Worker) later(ctx context.Context, cmd payment.Command, d time.Duration) error {
+	if d <= longestNak {
+		return Later(d)
+	}
+	now, err := w.ledger.Now(ctx)
+	if err != nil {
+		return err
+	}
+	if err := w.timers.Wake(ctx, cmd, now.Add(d)); err != nil {
+		return err
+	}
+	w.probe(TimerSet)
+	return nil
+}
+
+// submit calls the provider, and again while it is certain that not even the
+// connection came about and the window is open. After the window nothing may
+// leave: another worker may be recovering the attempt.
+func (w *Worker) submit(ctx context.Context, call provider.Call, until time.Time) (payment.Result, error) {
+	ctx, cancel := context.WithDeadline(ctx, until.Add(w.limits.CallTimeout))
+	defer cancel()
+	b := backoff.NewExponentialBackOff(
+		backoff.WithInitialInterval(100*time.Millisecond), backoff.WithMaxInterval(time.Second),
+		backoff.WithMaxElapsedTime(time.Until(until)))
+	return backoff.RetryWithData(func() (payment.Result, error) {
+		if !time.Now().Before(until) {
+			return payment.Result{}, backoff.Permanent(errWindow)
+		}
+		w.probe(Sending)
+		start := time.Now()
+		r, err := w.provider.Submit(ctx, call)
+		w.stats.call(call.Command, "submit", start, err)
+		if e := provider.AsError(err); err != nil && (e.Failure != provider.NotSent || e.Answered || errors.Is(err, provider.ErrConfiguration)) {
+			err = backoff.Permanent(err)
+		}
+		return r, err
+	}, backoff.WithContext(b, ctx))
+}
+
+// errWindow means that the window closed before anything was sent.
+var errWindow = &provider.Error{
+	Failure: provider.NotSent, Reason: payment.ReasonUnavailable, Err: errors.New("the send window closed"),
+}
+
+// retryAfter returns how long to wait before attempt n+1, when the provider did
+// not say: from one second, doubling to ten minutes.
+func retryAfter(n int) time.Duration {
+	return min(time.Second<<min(n-1, 10), 10*time.Minute)
+}
+
+// inquireAfter returns how long to wait before asking again about an attempt of
+// that age: a quarter of it, from two seconds to half an hour.
+func inquireAfter(age time.Duration) time.Duration {
+	return min(max(age/4, firstInquiry), 30*time.Minute)
+}
+
+// pause waits a little longer with every try.
+func pause(ctx context.Context, try int) {
+	t := time.NewTimer(min(20*time.Millisecond<<min(try, 6), time.Second))
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}

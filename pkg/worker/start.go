@@ -1,0 +1,165 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/payloom/payloom/pkg/payment"
+	"github.com/payloom/payloom/pkg/provider"
+)
+
+// start stores the intent, calls the provider and stores the outcome.
+func (w *Worker) start(ctx context.Context, head payment.Head, cmd payment.Command, intent payment.Event) error {
+	if data, ok := intent.Data.(payment.AttemptStarted); ok && data.Attempt == 1 {
+		if err := w.validate(cmd); err != nil {
+			intent.Data = payment.OperationRejected{Kind: cmd.Kind, Reason: payment.ReasonInvalid, Detail: err.Error()}
+			return w.reject(ctx, head, cmd, intent)
+		}
+	}
+	// The window is measured from before the intent is stored: whoever recovers
+	// the attempt counts from the intent's time, which is later.
+	began := time.Now()
+	head, err := w.ledger.Append(ctx, head, intent)
+	if err != nil {
+		return err
+	}
+	w.probe(IntentStored)
+	op, _ := head.Payment.Operation(cmd.ID)
+	if time.Since(began) > w.limits.SendWindow {
+		return w.neverSent(ctx, head, cmd, op)
+	}
+	call := provider.Call{Payment: head.Payment, Operation: op, Command: cmd}
+	result, err := w.submit(ctx, call, began.Add(w.limits.SendWindow))
+	w.probe(Answered)
+	return w.record(ctx, head, call, result, err)
+}
+
+// neverSent records that the intent's owner let the window pass. Only the owner
+// may say so.
+func (w *Worker) neverSent(ctx context.Context, head payment.Head, cmd payment.Command, op payment.Operation) error {
+	now, err := w.ledger.Now(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = w.ledger.Append(ctx, head, event(head.Payment, cmd.ID, now, payment.FromWorker, payment.AttemptNotSent{
+		Attempt: op.Attempt.Number, Reason: payment.ReasonUnavailable,
+	}))
+	if err != nil {
+		return err
+	}
+	return errAgain
+}
+
+// record stores what a call gave: a result, or what is known without one.
+func (w *Worker) record(ctx context.Context, head payment.Head, call provider.Call, r payment.Result, callErr error) error {
+	// A shutdown must not lose an outcome that is at hand.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.limits.StoreReserve)
+	defer cancel()
+	var events facts = func(p payment.Payment, now time.Time) ([]payment.Event, error) {
+		return payment.Observe(p, payment.Observation{
+			Source: payment.FromAnswer, Command: call.Command.ID, Attempt: call.Operation.Attempt.Number,
+			Ref: r.Ref, RetryAt: now.Add(w.cap.PollAfter), Result: r,
+		}, now)
+	}
+	if callErr != nil {
+		events = w.failed(call, provider.AsError(callErr))
+	}
+	head, err := w.settle(ctx, head, events)
+	if err != nil {
+		return err
+	}
+	w.probe(OutcomeStored)
+	w.done(head, call.Command)
+	return w.next(ctx, head, call.Command)
+}
+
+// failed returns the events for a call without a result. An attempt that got its
+// outcome from elsewhere meanwhile, a callback say, is left alone.
+func (w *Worker) failed(call provider.Call, e *provider.Error) facts {
+	a := call.Operation.Attempt
+	return func(p payment.Payment, now time.Time) ([]payment.Event, error) {
+		op, ok := p.Operation(call.Command.ID)
+		if !ok || op.Attempt.Number != a.Number || (op.Status != payment.OpOpen && op.Status != payment.OpUnknown) {
+			return nil, nil
+		}
+		data := w.failure(op, e, now)
+		return []payment.Event{event(p, op.ID, now, payment.FromAnswer, data)}, nil
+	}
+}
+
+func (w *Worker) failure(op payment.Operation, e *provider.Error, now time.Time) payment.EventData {
+	switch e.Failure {
+	case provider.Rejected:
+		return payment.OperationRejected{Kind: op.Kind, Code: e.Code, Reason: e.Reason, Detail: e.Error()}
+	case provider.NotSent:
+		return payment.AttemptNotSent{
+			Attempt: op.Attempt.Number, Refused: e.Answered, Code: e.Code, Reason: e.Reason,
+			RetryAt: now.Add(max(e.After, retryAfter(op.Attempt.Number))),
+		}
+	case provider.Unknown:
+	}
+	return payment.OutcomeUnknown{
+		Attempt: op.Attempt.Number, Code: e.Code, Reason: e.Reason, RetryAt: now.Add(firstInquiry),
+	}
+}
+
+// facts returns what a payment, as it has become, learns now.
+type facts func(p payment.Payment, now time.Time) ([]payment.Event, error)
+
+// settle appends what fs says, and asks it again when somebody else appended
+// first: an outcome that loses a race is not dropped. While the ledger is away it
+// tries until ctx ends.
+func (w *Worker) settle(ctx context.Context, head payment.Head, fs facts) (payment.Head, error) {
+	for try := 0; ; try++ {
+		next, err := w.appendAll(ctx, head, fs)
+		if err == nil {
+			return next, nil
+		}
+		if ctx.Err() != nil || errors.Is(err, payment.ErrUnmatched) {
+			return head, err
+		}
+		pause(ctx, try)
+		// Whatever was appended or not, the ledger knows.
+		fresh, loadErr := w.ledger.Load(ctx, head.Payment.Merchant, head.Payment.ID)
+		if loadErr == nil {
+			head = fresh
+		}
+	}
+}
+
+func (w *Worker) appendAll(ctx context.Context, head payment.Head, fs facts) (payment.Head, error) {
+	now, err := w.ledger.Now(ctx)
+	if err != nil {
+		return head, err
+	}
+	events, err := fs(head.Payment, now)
+	if err != nil {
+		return head, err
+	}
+	for _, e := range events {
+		if head, err = w.ledger.Append(ctx, head, e); err != nil {
+			return head, err
+		}
+	}
+	return head, nil
+}
+
+// next sees to it that an unfinished operation is looked at again.
+func (w *Worker) next(ctx context.Context, head payment.Head, cmd payment.Command) error {
+	op, ok := head.Payment.Operation(cmd.ID)
+	if !ok || op.Status.Terminal() || op.Status == payment.OpAction {
+		return nil
+	}
+	now, err := w.ledger.Now(ctx)
+	if err != nil {
+		return err
+	}
+	return w.later(ctx, cmd, op.RetryAt.Sub(now))
+}
+
+func event(p payment.Payment, c payment.CommandID, now time.Time, from payment.Source, data payment.EventData) payment.Event {
+	return payment.Event{
+		Payment: p.ID, Merchant: p.Merchant, Provider: p.Provider, Command: c, At: now, Source: from, Data: data,
+	}
+}

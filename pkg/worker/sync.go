@@ -1,0 +1,59 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/payloom/payloom/pkg/payment"
+	"github.com/payloom/payloom/pkg/provider"
+)
+
+// sync carries out a sync command: it asks about op and records what is new, and
+// then that it has asked.
+func (w *Worker) sync(ctx context.Context, head payment.Head, cmd payment.Command, op payment.Operation) error {
+	call := provider.Call{Payment: head.Payment, Operation: op, Command: cmd}
+	result, err := w.ask(ctx, call)
+	missing := errors.Is(err, provider.ErrNotFound)
+	if err != nil && !missing {
+		e := provider.AsError(err)
+		return w.later(ctx, cmd, max(e.After, inquireAfter(head.Payment.UpdatedAt.Sub(head.Payment.CreatedAt))))
+	}
+	head, err = w.settle(ctx, head, func(p payment.Payment, now time.Time) ([]payment.Event, error) {
+		return w.synced(p, cmd, op, result, missing, now)
+	})
+	if err != nil {
+		return err
+	}
+	w.done(head, cmd)
+	return nil
+}
+
+func (w *Worker) synced(p payment.Payment, cmd payment.Command, op payment.Operation, r payment.Result, missing bool, now time.Time) ([]payment.Event, error) {
+	if p.Synced == cmd.ID {
+		return nil, nil
+	}
+	var events []payment.Event
+	if !missing {
+		seen, err := payment.Observe(p, payment.Observation{
+			Source: payment.FromInquiry, Command: op.ID, Attempt: op.Attempt.Number, Ref: r.Ref, Result: r,
+		}, now)
+		if err != nil {
+			return nil, err
+		}
+		events = seen
+	}
+	if len(events) == 0 && w.abandoned(p, op, r, missing, now) {
+		events = append(events, event(p, op.ID, now, payment.FromInquiry, payment.OperationFailed{
+			Reason: payment.ReasonExpired, Code: r.Code,
+		}))
+	}
+	return append(events, event(p, cmd.ID, now, payment.FromInquiry, payment.Synced{Found: !missing, Totals: r.Totals})), nil
+}
+
+// abandoned tells whether a buyer has let a checkout's time pass.
+func (w *Worker) abandoned(p payment.Payment, op payment.Operation, r payment.Result, missing bool, now time.Time) bool {
+	current, ok := p.Operation(op.ID)
+	waiting := ok && current.Status == payment.OpAction && current.Attempt.Number == op.Attempt.Number
+	return waiting && (missing || !r.Status.Final()) && now.Sub(current.At) >= w.cap.SessionTTL
+}
