@@ -94,7 +94,9 @@ func (p *Payment) rejected(e Event, d OperationRejected) {
 	if n := len(p.Rejected); n > maxRejections {
 		p.Rejected = p.Rejected[n-maxRejections:]
 	}
-	if d.Kind.Opens() {
+	// A second command that wants to open what another is opening says nothing
+	// about that other.
+	if d.Kind.Opens() && p.State == StateNew {
 		p.move(TriggerRejected)
 	}
 }
@@ -213,7 +215,7 @@ func (p *Payment) succeeded(op *Operation, d OperationSucceeded) {
 	case Cancel:
 		p.move(TriggerCancelled)
 	case Payout:
-		p.Captured = d.Amount
+		p.Authorized, p.Captured = d.Amount, d.Amount // paid out, that is
 		p.move(TriggerPaid)
 	case Sync:
 	}
@@ -238,7 +240,7 @@ func (p *Payment) reversed(op *Operation, e Event, d OperationReversed) {
 		return
 	}
 	op.Status, op.Code, op.Reason, op.At = OpFailed, d.Code, d.Reason, e.At
-	op.Effect, p.Captured = 0, 0
+	op.Effect, p.Authorized, p.Captured = 0, 0, 0
 	p.move(TriggerReversed)
 }
 

@@ -1,0 +1,268 @@
+package payment_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/payloom/payloom/pkg/payment"
+)
+
+func TestDecide(t *testing.T) {
+	t.Parallel()
+	capture := command(payment.Capture, "cap", 400)
+	cases := map[string]struct {
+		given  func(l *ledger)
+		cmd    payment.Command
+		rules  func(*payment.Rules)
+		after  time.Duration
+		want   payment.Verdict
+		reason payment.Reason
+	}{
+		"a new payment is started":                      {cmd: command(payment.Authorize, "open", 5), want: payment.Start},
+		"a capture before its payment waits":            {cmd: capture, want: payment.NotYet},
+		"a capture whose payment never came is refused": {cmd: capture, after: time.Minute, want: payment.Reject, reason: payment.ReasonNotStarted},
+		"a kind the provider cannot do is refused": {
+			cmd: command(payment.Payout, "p", 5), rules: func(r *payment.Rules) { r.Kinds = []payment.Kind{payment.Capture} },
+			want: payment.Reject, reason: payment.ReasonUnsupported,
+		},
+		"a second opening is refused": {
+			given: func(l *ledger) { l.mustStart(command(payment.Authorize, "open", 5)) },
+			cmd:   command(payment.Authorize, "again", 5), want: payment.Reject, reason: payment.ReasonExists,
+		},
+		"the same opening, delivered again, is recovered": {
+			given: func(l *ledger) { l.mustStart(command(payment.Authorize, "open", 5)) },
+			cmd:   command(payment.Authorize, "open", 5), want: payment.Recover,
+		},
+		"a capture waits for the buyer": {
+			given: func(l *ledger) {
+				c := command(payment.Authorize, "open", 500)
+				l.mustStart(c)
+				l.observe(answer(c, payment.Result{Status: payment.NeedBuyer, Action: &payment.Action{Type: payment.ActionButton}}))
+			},
+			cmd: capture, want: payment.NotYet,
+		},
+		"a capture within the authorisation starts": {given: auth(500), cmd: capture, want: payment.Start},
+		"a capture over the authorisation is refused": {
+			given: auth(300), cmd: capture, want: payment.Reject, reason: payment.ReasonAmount,
+		},
+		"a capture in another currency is refused": {
+			given: auth(500), cmd: inYen(capture), want: payment.Reject, reason: payment.ReasonCurrency,
+		},
+		"a capture beside one whose outcome is unknown waits": {
+			given: func(l *ledger) { auth(900)(l); l.mustStart(command(payment.Capture, "first", 100)) },
+			cmd:   capture, want: payment.NotYet,
+		},
+		"a second capture is refused where one is all there is": {
+			given: captured(900, 100), cmd: capture, rules: func(r *payment.Rules) { r.MaxCaptures = 1 },
+			want: payment.Reject, reason: payment.ReasonState,
+		},
+		"a second capture starts elsewhere": {given: captured(900, 100), cmd: capture, want: payment.Start},
+		"a refund over what was captured is refused": {
+			given: captured(900, 100), cmd: command(payment.Refund, "r", 101), want: payment.Reject, reason: payment.ReasonAmount,
+		},
+		"a pending refund keeps its money reserved": {
+			given: func(l *ledger) {
+				captured(100, 100)(l)
+				c := command(payment.Refund, "first", 60)
+				l.mustStart(c)
+				l.observe(answer(c, payment.Result{Status: payment.Pending}))
+			},
+			cmd: command(payment.Refund, "second", 41), want: payment.Reject, reason: payment.ReasonAmount,
+		},
+		"a refund beside a pending one waits where they cannot be told apart": {
+			given: func(l *ledger) {
+				captured(100, 100)(l)
+				c := command(payment.Refund, "first", 60)
+				l.mustStart(c)
+				l.observe(answer(c, payment.Result{Status: payment.Pending}))
+			},
+			rules: func(r *payment.Rules) { r.OneRefundAtATime = true },
+			cmd:   command(payment.Refund, "second", 40), want: payment.NotYet,
+		},
+		"a cancel after a capture is refused": {
+			given: captured(100, 100), cmd: command(payment.Cancel, "c", 0), want: payment.Reject, reason: payment.ReasonState,
+		},
+		"a follow-up waits until the first callback was answered": {
+			given: byInquiry(500), cmd: capture, rules: gate, want: payment.NotYet,
+		},
+		"a follow-up is tried without it when patience ends": {
+			given: byInquiry(500), cmd: capture, rules: gate, after: 22 * time.Hour, want: payment.Start,
+		},
+		"a follow-up keeps its distance to the callback": {given: auth(500), cmd: capture, rules: gate, want: payment.NotYet},
+		"a follow-up starts after that":                  {given: auth(500), cmd: capture, rules: gate, after: time.Second, want: payment.Start},
+		"a frozen payment takes no command": {
+			given: func(l *ledger) {
+				auth(500)(l)
+				l.append(payment.Event{Data: payment.LateOutcome{Kind: payment.Capture, Status: payment.Approved}})
+			},
+			cmd: capture, want: payment.Reject, reason: payment.ReasonFrozen,
+		},
+		"a full payment takes no operation": {
+			given: func(l *ledger) {
+				auth(500)(l)
+				for i := range payment.MaxOperations - 1 {
+					c := command(payment.Capture, fmt.Sprint("n", i), 1)
+					l.mustStart(c)
+					l.observe(answer(c, payment.Result{Status: payment.Declined}))
+				}
+			},
+			cmd: capture, want: payment.Reject, reason: payment.ReasonTooMany,
+		},
+		"a sync asks": {given: auth(500), cmd: command(payment.Sync, "s", 0), want: payment.Inquire},
+		"a sync is done once": {
+			given: func(l *ledger) {
+				auth(500)(l)
+				l.append(payment.Event{Command: command(payment.Sync, "s", 0).ID, Data: payment.Synced{}})
+			},
+			cmd: command(payment.Sync, "s", 0), want: payment.Done,
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, r := newLedger(t), rules()
+			if tc.given != nil {
+				tc.given(l)
+			}
+			if tc.rules != nil {
+				tc.rules(&r)
+			}
+			l.now = l.now.Add(tc.after)
+			d := payment.Decide(l.p, tc.cmd, l.now, r)
+			if d.Verdict != tc.want {
+				t.Fatalf("verdict %s, want %s (%+v)", d.Verdict, tc.want, d.Event.Data)
+			}
+			if rej, ok := d.Event.Data.(payment.OperationRejected); ok && rej.Reason != tc.reason {
+				t.Errorf("reason %q, want %q", rej.Reason, tc.reason)
+			}
+			if d.Verdict == payment.NotYet && d.After <= 0 {
+				t.Errorf("not yet, but after %s", d.After)
+			}
+		})
+	}
+}
+
+func gate(r *payment.Rules) {
+	r.CallbackFirst, r.CallbackGrace, r.CallbackPatience = true, time.Second, 22*time.Hour
+}
+
+func inYen(c payment.Command) payment.Command {
+	c.Amount.Currency = "JPY"
+	return c
+}
+
+func auth(minor int64) func(*ledger) {
+	return func(l *ledger) {
+		c := command(payment.Authorize, "open", minor)
+		l.mustStart(c)
+		l.observe(callback(payment.Authorize, approved("x1", minor)))
+	}
+}
+
+func byInquiry(minor int64) func(*ledger) {
+	return func(l *ledger) {
+		c := command(payment.Authorize, "open", minor)
+		l.mustStart(c)
+		o := answer(c, approved("x1", minor))
+		o.Source = payment.FromInquiry
+		l.observe(o)
+	}
+}
+
+func captured(minor, taken int64) func(*ledger) {
+	return func(l *ledger) {
+		auth(minor)(l)
+		c := command(payment.Capture, "taken", taken)
+		l.mustStart(c)
+		l.observe(answer(c, approved("x2", taken)))
+	}
+}
+
+func TestDecide_RejectedOnlyOnce(t *testing.T) {
+	t.Parallel()
+	l := newLedger(t)
+	auth(100)(l)
+	c := command(payment.Capture, "too-much", 101)
+	if d := l.decide(c, rules()); d.Verdict != payment.Reject {
+		t.Fatalf("verdict %s, want reject", d.Verdict)
+	}
+	if d := l.decide(c, rules()); d.Verdict != payment.Done {
+		t.Errorf("redelivered: verdict %s, want done", d.Verdict)
+	}
+}
+
+func TestDecide_AttemptsAfterDoubt(t *testing.T) {
+	t.Parallel()
+	l := newLedger(t)
+	c := command(payment.Authorize, "open", 100)
+	l.mustStart(c)
+	first := l.p.Operations[0].Attempt
+	l.append(payment.Event{Command: c.ID, Data: payment.AttemptVoided{Attempt: 1}})
+	l.mustStart(c)
+	second := l.p.Operations[0].Attempt
+	l.append(payment.Event{Command: c.ID, Data: payment.AttemptNotSent{Attempt: 2, Refused: true}})
+	l.mustStart(c)
+	third := l.p.Operations[0].Attempt
+	if first.Key != "order-1" || second.Key != "order-1.2" || third.Key != "order-1.3" {
+		t.Errorf("keys %q %q %q", first.Key, second.Key, third.Key)
+	}
+	if first.Idem != string(c.ID) || second.Idem != first.Idem {
+		t.Error("after doubt a resend must be recognised: the idempotency key may not change")
+	}
+	if third.Idem == second.Idem || len(third.Idem) > 32 {
+		t.Errorf("after a refusal the stored answer must not come back: idempotency key %q", third.Idem)
+	}
+}
+
+func TestObserve_LateSuccessFreezes(t *testing.T) {
+	t.Parallel()
+	l := newLedger(t)
+	c := command(payment.Authorize, "open", 100)
+	l.mustStart(c)
+	l.observe(answer(c, payment.Result{Status: payment.Declined, Reason: payment.ReasonDeclined}))
+	checkState(t, l.p, payment.StateDeclined)
+	events := l.observe(callback(payment.Authorize, approved("x9", 100)))
+	if len(events) != 1 || events[0].Data.Type() != payment.TypeLateOutcome || l.p.Frozen == "" {
+		t.Fatalf("events %v, frozen %q; want a late outcome that freezes", events, l.p.Frozen)
+	}
+	if again := l.observe(callback(payment.Authorize, approved("x9", 100))); len(again) != 0 {
+		t.Errorf("told again: %d events, want none", len(again))
+	}
+}
+
+func TestObserve_StrangerIsUnmatched(t *testing.T) {
+	t.Parallel()
+	l := authorized(t, 100)
+	_, err := payment.Observe(l.p, callback(payment.Refund, approved("x5", 10)), l.now)
+	if !errors.Is(err, payment.ErrUnmatched) {
+		t.Errorf("error %v, want ErrUnmatched", err)
+	}
+}
+
+func TestObserve_MoreThanAskedParks(t *testing.T) {
+	t.Parallel()
+	l := newLedger(t)
+	c := command(payment.Authorize, "open", 100)
+	l.mustStart(c)
+	l.observe(callback(payment.Authorize, approved("x1", 101)))
+	if op := l.p.Operations[0]; op.Status != payment.OpParked || !l.p.NeedsAttention() {
+		t.Errorf("operation is %s, want parked", op.Status)
+	}
+}
+
+func TestObserve_PayoutTakenBack(t *testing.T) {
+	t.Parallel()
+	l := newLedger(t)
+	c := command(payment.Payout, "pay", 100)
+	l.mustStart(c)
+	l.observe(answer(c, approved("p1", 100)))
+	checkState(t, l.p, payment.StatePaid)
+	o := answer(c, payment.Result{Status: payment.Failed, Reason: payment.ReasonReversed, Ref: "p1"})
+	l.observe(o)
+	checkState(t, l.p, payment.StateReversed)
+	if len(l.observe(o)) != 0 {
+		t.Error("a reversal that is told twice is one")
+	}
+}
