@@ -14,11 +14,17 @@ import (
 
 // A handler's error is a verb. One with this method means: not now, again after
 // that long.
-type later interface{ RetryAfter() time.Duration }
+type later interface {
+	error
+	RetryAfter() time.Duration
+}
 
 // One with this method means: no redelivery can help. The message is buried, with
 // the error as the reason.
-type dead interface{ Dead() bool }
+type dead interface {
+	error
+	Dead() bool
+}
 
 // hopeless is a dead error of the bus's own.
 type hopeless struct{ error }
@@ -58,7 +64,7 @@ func (c *consumer) bury(ctx context.Context, d Delivery, m jetstream.Msg, reason
 	defer cancel()
 	err := c.bus.Bury(ctx, wire.DeadLetter{
 		Service: c.bus.name, Stream: d.Stream, Sequence: d.Seq, Subject: d.Subject, Reason: reason.Error(),
-		Deliveries: d.Deliveries, Header: d.Header, Body: d.Data, At: time.Now().UTC(),
+		Deliveries: d.Deliveries, Headers: d.Header, Body: d.Data, At: time.Now().UTC(),
 	})
 	if err != nil {
 		return errors.Join(err, m.NakWithDelay(backOff(d.Deliveries)))
