@@ -19,9 +19,10 @@ import (
 const (
 	user = "payloom" // the superuser of every cluster
 
-	portTries    = 3                // how often a port may be snatched before we give up
-	readyTimeout = 60 * time.Second // recovery after a crash included
-	stopTimeout  = 15 * time.Second // for a fast shutdown with its checkpoint
+	portTries      = 3                // how often a port may be snatched before we give up
+	readyTimeout   = 60 * time.Second // recovery after a crash included
+	connectTimeout = 2 * time.Second  // for one try
+	stopTimeout    = 15 * time.Second // for a fast shutdown with its checkpoint
 )
 
 // ErrEnded says that the server ended while it was needed; its last words follow.
@@ -122,9 +123,9 @@ func (s *Server) awaitReady(ctx context.Context) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		conn, err := pgx.Connect(ctx, s.DSN("postgres"))
+		err := s.tryConnect(ctx)
 		if err == nil {
-			return conn.Close(ctx)
+			return nil
 		}
 		select {
 		case <-s.process.done:
@@ -134,6 +135,17 @@ func (s *Server) awaitReady(ctx context.Context) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// tryConnect gives up early: if somebody else has the port, nobody may answer.
+func (s *Server) tryConnect(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, s.DSN("postgres"))
+	if err != nil {
+		return err
+	}
+	return conn.Close(ctx)
 }
 
 // DSN returns the URL of a database of this server, for its superuser. It holds the password.
