@@ -1,0 +1,80 @@
+package computopsim
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// AutopilotRule decides for the buyers of new sessions, so that load can be
+// run without pages.
+type AutopilotRule struct {
+	TransIDSuffix string        `json:"trans_id_suffix,omitempty"` // "" for all
+	Decision      Decision      `json:"decision"`                  // "" leaves the session to a person
+	Delay         time.Duration `json:"-"`                         // real time after init; "delay" in JSON, as "20ms"
+}
+
+// SetAutopilot replaces the rules; for a session the first that matches
+// counts. No rules switch it off. Sessions that are open already are left
+// alone.
+func (s *Simulator) SetAutopilot(rules ...AutopilotRule) error {
+	for _, r := range rules {
+		if r.Decision != "" && !decisions[r.Decision] {
+			return fmt.Errorf("%w: %q", ErrDecision, r.Decision)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.autopilot = append([]AutopilotRule{}, rules...)
+	return nil
+}
+
+var decisions = set(Review, Approve, Decline, Delay, Abandon)
+
+// startAutopilot takes over a new session. The caller holds the lock.
+func (s *Simulator) startAutopilot(p *payment) {
+	for _, r := range s.autopilot {
+		if !strings.HasSuffix(p.transID, r.TransIDSuffix) {
+			continue
+		}
+		if r.Decision != "" {
+			s.timers.after(r.Delay, func() { s.steer(p, r.Decision) })
+		}
+		return
+	}
+}
+
+// steer decides unless a person was faster.
+func (s *Simulator) steer(p *payment, d Decision) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p.stage == StageOpen {
+		_, _ = s.decide(p, d)
+	}
+}
+
+type autopilotJSON AutopilotRule
+
+// MarshalJSON writes the delay as text, such as "20ms".
+func (r AutopilotRule) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		autopilotJSON
+		Delay string `json:"delay"`
+	}{autopilotJSON(r), r.Delay.String()})
+}
+
+// UnmarshalJSON reads the delay as text, such as "20ms".
+func (r *AutopilotRule) UnmarshalJSON(raw []byte) error {
+	var in struct {
+		autopilotJSON
+		Delay string `json:"delay"`
+	}
+	if err := decodeStrict(raw, &in); err != nil {
+		return err
+	}
+	*r = AutopilotRule(in.autopilotJSON)
+	d, err := parseDelay(in.Delay)
+	r.Delay = d
+	return err
+}

@@ -1,0 +1,223 @@
+package computopsim
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/payloom/payloom/pkg/provider/computop/paygate"
+)
+
+// notice is one notify on its way, with its repeats.
+type notice struct {
+	payment *payment
+	op      Op
+	url     string
+	message paygate.Message
+	body    string // sealed at the first delivery; repeats are identical
+	tries   int
+	lose    int  // deliveries that are lost before they are made
+	once    bool // no repeats, and no claim to be the first notify
+	browser bool // GET with the data in the query, as a buyer's browser comes
+}
+
+// copy is a duplicate, sent beside the original.
+func (n *notice) copy() *notice {
+	return &notice{payment: n.payment, op: n.op, url: n.url, message: n.message, once: true}
+}
+
+// repeats is how often an unanswered notify is sent again; the n-th repeat
+// comes n³ minutes after the failure before it (white-label documentation of
+// Paygate, payment notification).
+const repeats = 8
+
+func repeatAfter(n int) time.Duration { return time.Duration(n*n*n) * time.Minute }
+
+// courier delivers notices with a fixed number of workers and an unbounded
+// queue, so that no call ever waits for a merchant's receiver.
+type courier struct {
+	sim     *Simulator
+	client  *http.Client
+	workers sync.WaitGroup
+
+	mu     sync.Mutex
+	ready  *sync.Cond
+	queue  []*notice
+	closed bool
+}
+
+func newCourier(s *Simulator) *courier {
+	c := &courier{sim: s, client: s.cfg.NotifyClient}
+	c.ready = sync.NewCond(&c.mu)
+	if c.client == nil {
+		c.client = notifyClient(s.cfg)
+	}
+	c.workers.Add(s.cfg.NotifyWorkers)
+	for range s.cfg.NotifyWorkers {
+		go c.work()
+	}
+	return c
+}
+
+// notifyClient keeps connections alive and follows no redirect: Paygate takes
+// an answer where it asked for one.
+func notifyClient(cfg Config) *http.Client {
+	return &http.Client{
+		Transport: &http.Transport{
+			MaxIdleConns:        cfg.NotifyWorkers,
+			MaxIdleConnsPerHost: cfg.NotifyWorkers,
+			IdleConnTimeout:     time.Minute,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+func (c *courier) send(n *notice) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return
+	}
+	c.sim.busy.add(1)
+	c.queue = append(c.queue, n)
+	c.ready.Signal()
+}
+
+func (c *courier) close() {
+	c.mu.Lock()
+	c.closed = true
+	c.sim.busy.add(-len(c.queue))
+	c.queue = nil
+	c.ready.Broadcast()
+	c.mu.Unlock()
+	c.workers.Wait()
+	c.client.CloseIdleConnections()
+}
+
+func (c *courier) work() {
+	defer c.workers.Done()
+	for {
+		n := c.take()
+		if n == nil {
+			return
+		}
+		c.deliver(n)
+		c.sim.busy.add(-1)
+	}
+}
+
+// take waits for a notice; nil means the courier is closed.
+func (c *courier) take() *notice {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.queue) == 0 && !c.closed {
+		c.ready.Wait()
+	}
+	if c.closed {
+		return nil
+	}
+	n := c.queue[0]
+	c.queue[0] = nil
+	c.queue = c.queue[1:]
+	return n
+}
+
+// deliver tries once and books the result. A repeat is scheduled before the
+// notice stops counting as under way.
+func (c *courier) deliver(n *notice) {
+	n.tries++
+	lost := n.lose > 0
+	if lost {
+		n.lose--
+	}
+	answered := !lost && c.post(n)
+	c.sim.delivered(n, answered)
+	if !answered && !n.once && n.tries <= repeats {
+		c.sim.after(repeatAfter(n.tries), func() { c.send(n) })
+	}
+}
+
+// delivered keeps the books of one delivery. Any status but 200 is a failure.
+func (s *Simulator) delivered(n *notice, answered bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stats.NotifiesSent++
+	switch {
+	case answered:
+		s.stats.NotifiesAnswered++
+		if !n.once {
+			n.payment.gate = gateOpen
+		}
+		s.release(n.payment)
+	case !n.once && n.tries > repeats:
+		// Nobody will send it again, so follow-ups cannot wait for it.
+		s.stats.NotifiesGivenUp++
+		n.payment.gate = gateOpen
+	}
+}
+
+// post reports whether the receiver answered 200.
+func (c *courier) post(n *notice) bool {
+	if n.body == "" && c.seal(n) != nil {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(c.sim.ctx, c.sim.cfg.NotifyTimeout)
+	defer cancel()
+	req, err := n.request(ctx)
+	if err != nil {
+		return false
+	}
+	res, err := c.client.Do(req)
+	if err != nil {
+		return false
+	}
+	defer res.Body.Close()
+	// Read to the end, so that the connection can be used again.
+	_, err = io.Copy(io.Discard, io.LimitReader(res.Body, paygate.MaxBody))
+	return err == nil && res.StatusCode == http.StatusOK
+}
+
+func (c *courier) seal(n *notice) error {
+	rnd := c.sim.random("notify", string(n.op), n.message.String())
+	env, err := n.payment.merchant.seal(n.message, rnd)
+	n.body = outside(env, n.payment.echo)
+	return err
+}
+
+func (n *notice) request(ctx context.Context) (*http.Request, error) {
+	if n.browser {
+		return http.NewRequestWithContext(ctx, http.MethodGet, withQuery(n.url, n.body), nil)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, n.url, strings.NewReader(n.body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=iso-8859-1")
+	return req, nil
+}
+
+// outside is the form of a notify or browser return: Len and Data, and the
+// echoes that come back in the clear, where "|" in Custom becomes "&".
+func outside(env paygate.Envelope, e echoes) string {
+	text := "Len=" + strconv.Itoa(env.Len) + "&Data=" + env.Data
+	if e.plain != "" {
+		text += "&Plain=" + url.QueryEscape(e.plain)
+	}
+	if e.custom != "" {
+		text += "&" + strings.ReplaceAll(url.QueryEscape(e.custom), "%7C", "&")
+	}
+	return text
+}
+
+// withQuery adds a query to a URL that may have one.
+func withQuery(base, query string) string {
+	if strings.Contains(base, "?") {
+		return base + "&" + query
+	}
+	return base + "?" + query
+}

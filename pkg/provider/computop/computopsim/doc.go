@@ -1,0 +1,14 @@
+// Package computopsim plays Computop Paygate with Amazon Pay at the wire: the
+// .aspx endpoints a merchant calls, the notifies it gets, and the pages its
+// buyers click through.
+//
+// It shares the codec with the client it is there to test and nothing else.
+// Which fields exist, how they are formatted, what a state allows and what
+// happens to the money are decided here a second time, from the provider's
+// documentation, so that a misreading on one side shows.
+//
+// Every effect on money is written to a ledger that only the simulator writes.
+// Faults are scripted with rules; time can run faster; everything random comes
+// from a seed and from what a request says, so that a run can be repeated
+// whatever the order in which concurrent calls arrive.
+package computopsim
