@@ -175,8 +175,8 @@ func (d decider) gate() Decision {
 		return d.start(Operation{})
 	}
 	if d.p.Notified.IsZero() {
-		if waited := d.now.Sub(d.p.UpdatedAt); waited < d.r.CallbackPatience {
-			return Decision{Verdict: NotYet, After: min(d.r.CallbackPatience-waited, 10*time.Minute), Why: ReasonNoAnswer}
+		if d.now.Sub(d.p.UpdatedAt) < d.r.CallbackPatience {
+			return d.notYet(ReasonNoAnswer)
 		}
 		return d.start(Operation{})
 	}
@@ -245,17 +245,21 @@ func (d decider) inState(what string) (Reason, string) {
 }
 
 // wait holds the command back while there is patience left, and rejects it then.
-// The longer it has waited, the longer is the next wait.
 func (d decider) wait(why Reason) Decision {
-	waited := d.now.Sub(d.c.At)
 	patience := d.r.Patience
 	if why == ReasonUnclear {
 		patience = max(patience, 24*time.Hour) // the other operation is being recovered
 	}
-	if waited < patience {
-		return Decision{Verdict: NotYet, After: min(max(waited/4, 250*time.Millisecond), 10*time.Minute), Why: why}
+	if d.now.Sub(d.c.At) < patience {
+		return d.notYet(why)
 	}
 	return d.reject(why, "waited for "+patience.String())
+}
+
+// notYet puts the command off: the longer it has waited, the longer.
+func (d decider) notYet(why Reason) Decision {
+	after := min(max(d.now.Sub(d.c.At)/4, 250*time.Millisecond), 10*time.Minute)
+	return Decision{Verdict: NotYet, After: after, Why: why}
 }
 
 func (d decider) reject(why Reason, detail string) Decision {
