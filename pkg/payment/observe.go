@@ -178,11 +178,18 @@ func (p Payment) highestUpdate() int64 {
 	return n
 }
 
+// mandate adds the right to charge again, if the payment is to begin a series:
+// some providers name a permission with every payment.
 func (w witness) mandate(events []Event) []Event {
-	if m := w.o.Result.Mandate; m != nil && w.p.Mandate == nil {
-		events = append(events, w.event(MandateIssued{Mandate: *m}))
+	told := w.o.Result.Mandate
+	if told == nil || w.p.Mandate != nil || w.p.Terms.Cycle == "" {
+		return events
 	}
-	return events
+	m := *told
+	if m.Cycle == "" {
+		m.Cycle = w.p.Terms.Cycle
+	}
+	return append(events, w.event(MandateIssued{Mandate: m}))
 }
 
 func (w witness) pending() []Event {
