@@ -18,11 +18,11 @@ import (
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 // mustHex reads what hexLines wrote.
-func mustHex(t testing.TB, text []byte) []byte {
-	t.Helper()
+func mustHex(tb testing.TB, text []byte) []byte {
+	tb.Helper()
 	data, err := hex.DecodeString(string(bytes.ReplaceAll(text, []byte("\n"), nil)))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return data
 }

@@ -63,15 +63,14 @@ func scrubMap(fd protoreflect.FieldDescriptor, entries protoreflect.Map) {
 // scrubValue returns v without what is not UTF-8, and whether that is another
 // value. Messages are scrubbed where they are.
 func scrubValue(fd protoreflect.FieldDescriptor, v protoreflect.Value) (protoreflect.Value, bool) {
-	switch fd.Kind() {
-	case protoreflect.MessageKind:
+	if fd.Kind() == protoreflect.MessageKind {
 		scrub(v.Message())
-	case protoreflect.StringKind:
-		if s := v.String(); !utf8.ValidString(s) {
-			return protoreflect.ValueOfString(valid(s)), true
-		}
+		return v, false
 	}
-	return v, false
+	if fd.Kind() != protoreflect.StringKind || utf8.ValidString(v.String()) {
+		return v, false
+	}
+	return protoreflect.ValueOfString(valid(v.String())), true
 }
 
 func valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }

@@ -50,8 +50,7 @@ func Validate(c payment.Command) error {
 	if err != nil {
 		return fmt.Errorf("wire: the rules do not compile: %w", err)
 	}
-	var e coder // its error is one of the rules', too
-	fields, err := violations(v.Validate(e.encodeCommand(c)))
+	fields, err := violations(v.Validate(forRules(c)))
 	if err != nil {
 		return err
 	}
@@ -59,6 +58,21 @@ func Validate(c payment.Command) error {
 		return &Invalid{Fields: fields}
 	}
 	return nil
+}
+
+// maxScope is one more than the rules allow: that there are more need not be said
+// of each.
+const maxScope = 17
+
+// forRules returns c as the rules see it. What cannot be encoded is nothing that
+// the rules allow.
+func forRules(c payment.Command) *pb.Command {
+	var e coder
+	m := e.encodeCommand(c)
+	if a := m.GetAuthorization(); len(a.GetScope()) > maxScope {
+		a.Scope = a.Scope[:maxScope]
+	}
+	return m
 }
 
 // violations turns what protovalidate says into our words. Any other error is
@@ -94,10 +108,28 @@ var rules = map[string]rule{
 	"string.max_len":     {"too_long", ""},
 	"repeated.max_items": {"too_long", ""},
 	"repeated.unique":    {"repeated", ""},
-	"string.pattern":     {"format", ""},
+	"string.pattern":     {"format", ""}, // formats has the words
 	"string.ip":          {"format", ""},
 	"string.email":       {"format", ""},
 	"int64.gte":          {"out_of_range", ""},
+}
+
+// formats says the patterns of the proto files in words.
+var formats = map[string]string{
+	`^[A-Z]{3}$`:                "must be an ISO 4217 code in upper case",
+	`^([A-Z]{3})?$`:             "must be an ISO 4217 code in upper case",
+	`^([A-Z]{2})?$`:             "must be two letters in upper case",
+	`^([a-z]{2}(_[A-Z]{2})?)?$`: "must be a language such as en or en_GB",
+	`^[a-z2-7]{26}$`:            "must be 26 characters of a-z and 2-7",
+	`^[a-z0-9_-]{1,32}$`:        "must be 1 to 32 characters of a-z, 0-9, _ and -",
+	`^[a-z0-9]{1,32}$`:          "must be 1 to 32 characters of a-z and 0-9",
+	`^[A-Za-z0-9_-]{1,64}$`:     "must be 1 to 64 characters of A-Z, a-z, 0-9, _ and -",
+	`^[A-Za-z0-9._-]{0,64}$`:    "must be at most 64 characters of A-Z, a-z, 0-9, ., _ and -",
+	`^[A-Za-z0-9_.:-]{1,64}$`:   "must be 1 to 64 characters of A-Z, a-z, 0-9, _, ., : and -",
+	`^[!-~]{1,255}$`:            "must be 1 to 255 visible ASCII characters",
+	`^[!-~]{0,256}$`:            "must be at most 256 visible ASCII characters",
+	`^[0-9]{10,15}$`:            "must be 10 to 15 digits",
+	`^[^\p{Cc}\x{FFFD}]*$`:      "must be one line of UTF-8 text without control characters",
 }
 
 // fieldError splits the id of a rule of ours: on a message it is the path of the
@@ -109,7 +141,7 @@ func fieldError(v *protovalidate.Violation) FieldError {
 		Detail: v.Proto.GetMessage(),
 	}
 	if r, ok := rules[f.Code]; ok {
-		f.Code, f.Detail = r.code, cmp.Or(r.detail, f.Detail)
+		f.Code, f.Detail = r.code, cmp.Or(r.detail, formats[v.RuleValue.String()], f.Detail)
 	} else if at := strings.LastIndexByte(f.Code, '.'); at >= 0 {
 		f.Field = strings.TrimPrefix(f.Field+"."+f.Code[:at], ".")
 		f.Code = f.Code[at+1:]

@@ -2,7 +2,13 @@ package wire
 
 import (
 	"errors"
+	"maps"
 	"math"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -210,6 +216,15 @@ func TestValidate_Authorization(t *testing.T) {
 			func(c *payment.Command) { c.Authorization.Scope = []string{"name", ""} },
 			[]string{"authorization.scope[1] format"},
 		},
+		"more details than there are": {
+			func(c *payment.Command) {
+				c.Authorization.Scope = nil
+				for i := range 100000 {
+					c.Authorization.Scope = append(c.Authorization.Scope, strconv.Itoa(i))
+				}
+			},
+			[]string{"authorization.scope too_long"},
+		},
 		"a language by name": {
 			func(c *payment.Command) { c.Authorization.Language = "English" }, []string{"authorization.language format"},
 		},
@@ -371,5 +386,28 @@ func TestInvalid_HoldsNoValues(t *testing.T) {
 	}
 	if n := len(wrong(t, c)); n != 10 {
 		t.Errorf("%d fields, want 10: %q", n, wrong(t, c))
+	}
+}
+
+func TestFormats_SayEveryPattern(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../../proto/payloom/v1/*.proto")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no proto files, %v", err)
+	}
+	pattern := regexp.MustCompile(`pattern(?: =|:) "(.*?[^\\])"`)
+	used := map[string]bool{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range pattern.FindAllStringSubmatch(string(text), -1) {
+			used[strings.ReplaceAll(m[1], `\\`, `\`)] = true
+		}
+	}
+	want, got := slices.Sorted(maps.Keys(used)), slices.Sorted(maps.Keys(formats))
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-proto files +formats):\n%s", diff)
 	}
 }
