@@ -130,7 +130,10 @@ func (t Topology) consumers() []durable {
 		}
 		out = append(out, durable{TimerStream, t.consumer(workerName(p), fmt.Sprintf("pay.timer.due.%s.>", p))})
 	}
-	return append(out, durable{CallbackStream, t.consumer(interpreter, "pay.hook.>")})
+	hooks := t.consumer(interpreter, "pay.hook.>")
+	// A callback may wait a day for its payment; however many do, the others come through.
+	hooks.MaxAckPending = -1
+	return append(out, durable{CallbackStream, hooks})
 }
 
 func (t Topology) consumer(name, filter string) jetstream.ConsumerConfig {
