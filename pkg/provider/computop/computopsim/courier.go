@@ -208,8 +208,10 @@ func outside(env paygate.Envelope, e echoes) string {
 	if e.plain != "" {
 		text += "&Plain=" + url.QueryEscape(e.plain)
 	}
-	if e.custom != "" {
-		text += "&" + strings.ReplaceAll(url.QueryEscape(e.custom), "%7C", "&")
+	for part := range strings.SplitSeq(e.custom, "|") {
+		if name, value, pair := strings.Cut(part, "="); pair {
+			text += "&" + url.QueryEscape(name) + "=" + url.QueryEscape(value)
+		}
 	}
 	return text
 }
