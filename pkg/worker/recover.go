@@ -46,7 +46,7 @@ func (w *Worker) inquire(ctx context.Context, head payment.Head, call provider.C
 	case !errors.Is(err, provider.ErrNotFound):
 		return w.unclear(ctx, head, call, provider.AsError(err), age)
 	case call.Operation.Status == payment.OpPending:
-		return w.later(ctx, call.Command, inquireAfter(age)) // accepted, so it will show up
+		return w.later(ctx, call.Command, w.inquireAfter(age)) // accepted, so it will show up
 	case age < r.Settle:
 		return w.later(ctx, call.Command, r.Settle-age)
 	}
@@ -65,14 +65,14 @@ func (w *Worker) ask(ctx context.Context, call provider.Call) (payment.Result, e
 // found records what the provider knows of the attempt.
 func (w *Worker) found(ctx context.Context, head payment.Head, call provider.Call, r payment.Result, age time.Duration) error {
 	if r.Status == payment.Pending && call.Operation.Status == payment.OpPending {
-		return w.later(ctx, call.Command, inquireAfter(age))
+		return w.later(ctx, call.Command, w.inquireAfter(age))
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.limits.StoreReserve)
 	defer cancel()
 	head, err := w.settle(ctx, head, func(p payment.Payment, now time.Time) ([]payment.Event, error) {
 		return payment.Observe(p, payment.Observation{
 			Source: payment.FromInquiry, Command: call.Command.ID, Attempt: call.Operation.Attempt.Number,
-			Ref: r.Ref, RetryAt: now.Add(inquireAfter(age)), Result: r,
+			Ref: r.Ref, RetryAt: now.Add(w.inquireAfter(age)), Result: r,
 		}, now)
 	})
 	if err != nil {
@@ -89,7 +89,7 @@ func (w *Worker) unclear(ctx context.Context, head payment.Head, call provider.C
 	if errors.Is(e, provider.ErrUnsupported) || (e.Answered && e.Failure != provider.NotSent && age > w.limits.ParkAfter) {
 		return w.park(ctx, head, call, e.Reason)
 	}
-	return w.later(ctx, call.Command, max(e.After, inquireAfter(age)))
+	return w.later(ctx, call.Command, max(e.After, w.inquireAfter(age)))
 }
 
 // void records that the attempt came to nothing, so that another may follow.

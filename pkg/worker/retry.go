@@ -12,16 +12,6 @@ import (
 	"github.com/payloom/payloom/pkg/provider"
 )
 
-const (
-	// longestNak is how long a message may wait in the queue's hands. Messages
-	// that wait count against what the queue hands out, so longer waits are
-	// timers.
-	longestNak = 3 * time.Second
-	// firstInquiry is how long after a call with an unknown outcome the provider
-	// is asked.
-	firstInquiry = 2 * time.Second
-)
-
 // laterError asks for another delivery.
 type laterError struct{ after time.Duration }
 
@@ -49,7 +39,7 @@ func (e deadError) Dead() bool { return true }
 // later has cmd handled again after d: by the queue when that is soon, else by a
 // timer, after which the message is done with.
 func (w *Worker) later(ctx context.Context, cmd payment.Command, d time.Duration) error {
-	if d <= longestNak {
+	if d <= w.limits.LongestNak {
 		return Later(d)
 	}
 	now, err := w.ledger.Now(ctx)
@@ -93,15 +83,15 @@ var errWindow = &provider.Error{
 }
 
 // retryAfter returns how long to wait before attempt n+1, when the provider did
-// not say: from one second, doubling to ten minutes.
-func retryAfter(n int) time.Duration {
-	return min(time.Second<<min(n-1, 10), 10*time.Minute)
+// not say: the pause, doubling to ten minutes.
+func (w *Worker) retryAfter(n int) time.Duration {
+	return min(w.limits.Pause<<min(n-1, 10), 10*time.Minute)
 }
 
 // inquireAfter returns how long to wait before asking again about an attempt of
-// that age: a quarter of it, from two seconds to half an hour.
-func inquireAfter(age time.Duration) time.Duration {
-	return min(max(age/4, firstInquiry), 30*time.Minute)
+// that age: a quarter of it, from the pause to half an hour.
+func (w *Worker) inquireAfter(age time.Duration) time.Duration {
+	return min(max(age/4, w.limits.Pause), 30*time.Minute)
 }
 
 // pause waits a little longer with every try.

@@ -95,12 +95,12 @@ func (w *Worker) failure(op payment.Operation, e *provider.Error, now time.Time)
 	case provider.NotSent:
 		return payment.AttemptNotSent{
 			Attempt: op.Attempt.Number, Refused: e.Answered, Code: e.Code, Reason: e.Reason,
-			RetryAt: now.Add(max(e.After, retryAfter(op.Attempt.Number))),
+			RetryAt: now.Add(max(e.After, w.retryAfter(op.Attempt.Number))),
 		}
 	case provider.Unknown:
 	}
 	return payment.OutcomeUnknown{
-		Attempt: op.Attempt.Number, Code: e.Code, Reason: e.Reason, RetryAt: now.Add(firstInquiry),
+		Attempt: op.Attempt.Number, Code: e.Code, Reason: e.Reason, RetryAt: now.Add(w.limits.Pause),
 	}
 }
 

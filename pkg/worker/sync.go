@@ -17,7 +17,7 @@ func (w *Worker) sync(ctx context.Context, head payment.Head, cmd payment.Comman
 	missing := errors.Is(err, provider.ErrNotFound)
 	if err != nil && !missing {
 		e := provider.AsError(err)
-		return w.later(ctx, cmd, max(e.After, inquireAfter(head.Payment.UpdatedAt.Sub(head.Payment.CreatedAt))))
+		return w.later(ctx, cmd, max(e.After, w.inquireAfter(head.Payment.UpdatedAt.Sub(head.Payment.CreatedAt))))
 	}
 	head, err = w.settle(ctx, head, func(p payment.Payment, now time.Time) ([]payment.Event, error) {
 		return w.synced(p, cmd, op, result, missing, now)

@@ -60,11 +60,21 @@ type Limits struct {
 	// ParkAfter is how long an attempt that the provider answers about, but
 	// unclearly, is asked about before a person is called.
 	ParkAfter time.Duration
+	// Pause is the first wait before a call is made again, or the provider is
+	// asked about an unknown outcome.
+	Pause time.Duration
+	// LongestNak is how long a message may wait in the queue's hands. Messages
+	// that wait count against what the queue hands out, so longer waits are
+	// timers.
+	LongestNak time.Duration
 }
 
 // DefaultLimits returns the limits that fit a handler deadline of 45 seconds.
 func DefaultLimits() Limits {
-	return Limits{SendWindow: 2 * time.Second, CallTimeout: 12 * time.Second, StoreReserve: 15 * time.Second, ParkAfter: 10 * time.Minute}
+	return Limits{
+		SendWindow: 2 * time.Second, CallTimeout: 12 * time.Second, StoreReserve: 15 * time.Second,
+		ParkAfter: 10 * time.Minute, Pause: 2 * time.Second, LongestNak: 3 * time.Second,
+	}
 }
 
 // Options are what a worker is made of.

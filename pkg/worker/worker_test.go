@@ -1,0 +1,360 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/payloom/payloom/pkg/bus"
+	"github.com/payloom/payloom/pkg/bus/bustest"
+	"github.com/payloom/payloom/pkg/payment"
+	"github.com/payloom/payloom/pkg/provider"
+)
+
+func TestHandle_Outcomes(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		class   provider.Class
+		script  []deed
+		blind   bool
+		want    payment.OpStatus
+		effects int
+		calls   int
+	}{
+		"approved":                       {provider.T3, nil, false, payment.OpSucceeded, 1, 1},
+		"declined":                       {provider.T3, []deed{decline}, false, payment.OpDeclined, 0, 1},
+		"rejected":                       {provider.T3, []deed{reject}, false, payment.OpRejected, 0, 1},
+		"unreachable, then approved":     {provider.T3, []deed{unreachable, unreachable}, false, payment.OpSucceeded, 1, 3},
+		"refused for now, then approved": {provider.T3, []deed{refuse}, false, payment.OpSucceeded, 1, 2},
+		"T3: acted, answer lost: found, not sent again": {provider.T3, []deed{lostAfter}, false, payment.OpSucceeded, 1, 1},
+		"T3: request lost: sent again when sure":        {provider.T3, []deed{lostBefore}, false, payment.OpSucceeded, 1, 2},
+		"T3: an error of no kind is doubt":              {provider.T3, []deed{panicky}, false, payment.OpSucceeded, 1, 2},
+		"T1: answer lost: sent again under the key":     {provider.T1, []deed{lostAfter}, true, payment.OpSucceeded, 1, 2},
+		"T2: answer lost: sent again, recognised":       {provider.T2, []deed{lostAfter}, true, payment.OpSucceeded, 1, 2},
+		"T4: answer lost: a person must look":           {provider.T4, []deed{lostAfter}, false, payment.OpParked, 1, 1},
+		"T4: request lost: a person must look":          {provider.T4, []deed{lostBefore}, false, payment.OpParked, 0, 1},
+	}
+	broker := bustest.New(t, bus.Topology{Shards: 2})
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := rigOn(t, broker, newBank(tc.class, tc.script...))
+			r.authorized(1000)
+			r.bank.set(func(b *bank) { b.blind = tc.blind })
+			op := r.bring(r.worker(), r.command(payment.Capture, "cap", 400))
+			checkStatus(t, op, tc.want)
+			r.checkOnce(tc.effects)
+			if r.bank.calls != tc.calls {
+				t.Errorf("%d calls, want %d", r.bank.calls, tc.calls)
+			}
+			if tc.want == payment.OpSucceeded && r.head().Payment.Captured != 400 {
+				t.Errorf("captured %d, want 400", r.head().Payment.Captured)
+			}
+		})
+	}
+}
+
+func TestHandle_PendingIsAskedAbout(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, newBank(provider.T3, accept))
+	r.authorized(1000)
+	cmd := r.command(payment.Capture, "cap", 1000)
+	w := r.worker()
+	_ = w.Handle(t.Context(), cmd)
+	op, _ := r.head().Payment.Operation(cmd.ID)
+	checkStatus(t, op, payment.OpPending)
+	r.bank.finish(cmd.ID)
+	checkStatus(t, r.bring(w, cmd), payment.OpSucceeded)
+	r.checkOnce(1)
+}
+
+func TestHandle_BuyerIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, newBank(provider.T3, needBuyer))
+	cmd := r.command(payment.Authorize, "open", 500)
+	checkStatus(t, r.bring(r.worker(), cmd), payment.OpAction)
+	if p := r.head().Payment; p.State != payment.StateRequiresAction || p.Action == nil {
+		t.Errorf("state %q, action %v", p.State, p.Action)
+	}
+	time.Sleep(60 * time.Millisecond) // the bank's session time
+	sync := r.command(payment.Sync, "sync", 0)
+	r.bring(r.worker(), sync)
+	if p := r.head().Payment; p.State != payment.StateExpired || p.Synced != sync.ID {
+		t.Errorf("an abandoned checkout is %q after a sync, want expired", p.State)
+	}
+}
+
+func TestHandle_SyncFindsWhatNobodyTold(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, newBank(provider.T3, needBuyer))
+	open := r.command(payment.Authorize, "open", 500)
+	r.bring(r.worker(), open)
+	r.bank.finish(open.ID)
+	r.bring(r.worker(), r.command(payment.Sync, "sync", 0))
+	if p := r.head().Payment; p.State != payment.StateAuthorized || p.Authorized != 500 {
+		t.Errorf("state %q, authorised %d", p.State, p.Authorized)
+	}
+}
+
+func TestHandle_InquiryDownWaits(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, newBank(provider.T3, lostAfter))
+	r.authorized(1000)
+	r.bank.set(func(b *bank) { b.down = true })
+	cmd, w := r.command(payment.Capture, "cap", 10), r.worker()
+	for range 3 {
+		if err := w.Handle(t.Context(), cmd); err != nil && !errors.As(err, new(laterError)) {
+			t.Fatal(err)
+		}
+		time.Sleep(30 * time.Millisecond)
+	}
+	op, _ := r.head().Payment.Operation(cmd.ID)
+	checkStatus(t, op, payment.OpUnknown)
+	r.bank.set(func(b *bank) { b.down = false })
+	checkStatus(t, r.bring(w, cmd), payment.OpSucceeded)
+	r.checkOnce(1)
+}
+
+func TestHandle_InvalidCommandIsRejected(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, newBank(provider.T3))
+	w := r.worker()
+	w.validate = func(payment.Command) error { return errors.New("amount.value: must be positive") }
+	if err := w.Handle(t.Context(), r.command(payment.Authorize, "open", 1)); err != nil {
+		t.Fatal(err)
+	}
+	if p := r.head().Payment; p.State != payment.StateRejected || len(p.Rejected) != 1 || r.bank.calls != 0 {
+		t.Errorf("state %q, %d rejections, %d calls", p.State, len(p.Rejected), r.bank.calls)
+	}
+}
+
+func TestHandle_ForeignPaymentIsBuried(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, newBank(provider.T3))
+	r.authorized(10)
+	cmd := r.command(payment.Capture, "cap", 1)
+	cmd.Provider = payment.Axerve
+	if err := r.worker().Handle(t.Context(), cmd); !errors.As(err, new(deadError)) {
+		t.Errorf("error %v, want a burial", err)
+	}
+}
+
+// TestHandle_KilledAnywhere kills a worker at every point of a capture whose
+// request or answer gets lost or not, and lets another finish.
+func TestHandle_KilledAnywhere(t *testing.T) {
+	t.Parallel()
+	reached := map[Point]bool{}
+	var mu sync.Mutex
+	broker := bustest.New(t, bus.Topology{Shards: 2})
+	t.Run("points", func(t *testing.T) {
+		for _, class := range []provider.Class{provider.T1, provider.T2, provider.T3} {
+			for _, script := range [][]deed{nil, {lostAfter}, {lostBefore}, {refuse}} {
+				for _, p := range Points() {
+					t.Run(fmt.Sprintf("%s %v %s", class, script, p), func(t *testing.T) {
+						t.Parallel()
+						r := rigOn(t, broker, newBank(class, script...))
+						r.authorized(1000)
+						cmd := r.command(payment.Capture, "cap", 400)
+						killed := false
+						for range 8 { // the point may lie in a later delivery
+							if killed = r.killedAt(r.worker(), p, cmd); killed {
+								break
+							}
+							time.Sleep(40 * time.Millisecond)
+						}
+						mu.Lock()
+						reached[p] = reached[p] || killed
+						mu.Unlock()
+						checkStatus(t, r.bring(r.worker(), cmd), payment.OpSucceeded)
+						r.checkOnce(1)
+						if p := r.head().Payment; p.Captured != 400 || p.State != payment.StatePartiallyCaptured {
+							t.Errorf("captured %d, state %q", p.Captured, p.State)
+						}
+					})
+				}
+			}
+		}
+	})
+	for _, p := range Points() {
+		if !reached[p] {
+			t.Errorf("no worker was ever killed at %q", p)
+		}
+	}
+}
+
+// TestHandle_TwoAtOnce hands every command to several workers at the same time.
+func TestHandle_TwoAtOnce(t *testing.T) {
+	t.Parallel()
+	for _, script := range [][]deed{nil, {lostAfter}, {lostBefore}, {lostAfter, lostAfter}} {
+		t.Run(fmt.Sprint(script), func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, newBank(provider.T3, script...))
+			r.authorized(1000)
+			cmd := r.command(payment.Capture, "cap", 400)
+			var wg sync.WaitGroup
+			for range 4 {
+				w := r.worker()
+				wg.Go(func() { _ = w.Handle(t.Context(), cmd) })
+			}
+			wg.Wait()
+			checkStatus(t, r.bring(r.worker(), cmd), payment.OpSucceeded)
+			r.checkOnce(1)
+		})
+	}
+}
+
+// TestHandle_FiftyRefundsAtOnce: reservations keep the sum below the capture.
+func TestHandle_FiftyRefundsAtOnce(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, newBank(provider.T3))
+	r.authorized(1000)
+	r.bring(r.worker(), r.command(payment.Capture, "cap", 1000))
+	r.bank.set(func(b *bank) { b.effects = map[payment.CommandID]int{} })
+	var wg sync.WaitGroup
+	for i := range 50 {
+		wg.Go(func() { r.bring(r.worker(), r.command(payment.Refund, fmt.Sprint("refund-", i), 90)) })
+	}
+	wg.Wait()
+	p := r.head().Payment
+	if p.Refunded != 990 {
+		t.Errorf("refunded %d, want 990: eleven of ninety", p.Refunded)
+	}
+	r.checkOnce(11)
+}
+
+// TestHandle_CallbackOvertakesTheAnswer: the outcome is known before the call
+// returns; the answer changes nothing.
+func TestHandle_CallbackOvertakesTheAnswer(t *testing.T) {
+	t.Parallel()
+	for _, late := range []deed{approve, lostAfter} {
+		t.Run(string(late), func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, newBank(provider.T3, late))
+			r.authorized(1000)
+			cmd := r.command(payment.Capture, "cap", 400)
+			r.bank.hold = func() {
+				h := r.head()
+				events, err := payment.Observe(h.Payment, payment.Observation{
+					Source: payment.FromCallback, Kind: payment.Capture, Ref: "r-" + string(cmd.ID),
+					Result: payment.Result{Status: payment.Approved, Amount: 400, Ref: "r-" + string(cmd.ID)},
+				}, time.Now())
+				if err != nil || len(events) != 1 {
+					t.Errorf("callback: %d events, %v", len(events), err)
+					return
+				}
+				if _, err := r.bus.Append(t.Context(), h, events[0]); err != nil {
+					t.Error(err)
+				}
+			}
+			checkStatus(t, r.bring(r.worker(), cmd), payment.OpSucceeded)
+			p := r.head().Payment
+			if p.Captured != 400 || p.Frozen != "" {
+				t.Errorf("captured %d, frozen %q", p.Captured, p.Frozen)
+			}
+			r.checkOnce(1)
+		})
+	}
+}
+
+// TestHandle_ZombieDoesNotSend: a worker that slept past its window after it
+// stored the intent must not call.
+func TestHandle_ZombieDoesNotSend(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, newBank(provider.T3))
+	r.authorized(1000)
+	cmd := r.command(payment.Capture, "cap", 400)
+	w := r.worker()
+	slept := false
+	w.probe = func(p Point) {
+		if p == IntentStored && !slept {
+			slept = true
+			time.Sleep(w.limits.SendWindow + 50*time.Millisecond)
+			if op := r.bring(r.worker(), cmd); op.Status != payment.OpSucceeded {
+				t.Errorf("the successor ended with %s", op.Status)
+			}
+		}
+	}
+	if err := w.Handle(t.Context(), cmd); err != nil && !errors.As(err, new(laterError)) {
+		t.Fatal(err)
+	}
+	r.checkOnce(1)
+}
+
+// dropping is a ledger whose answers get lost.
+type dropping struct {
+	Ledger
+	mu    sync.Mutex
+	lose  map[payment.EventType]bool // once each
+	after bool                       // after storing
+}
+
+func (d *dropping) Append(ctx context.Context, h payment.Head, e payment.Event) (payment.Head, error) {
+	d.mu.Lock()
+	lose := d.lose[e.Data.Type()]
+	delete(d.lose, e.Data.Type())
+	d.mu.Unlock()
+	if lose && !d.after {
+		return payment.Head{}, payment.ErrUnavailable
+	}
+	next, err := d.Ledger.Append(ctx, h, e)
+	if lose && err == nil {
+		return payment.Head{}, payment.ErrUnavailable
+	}
+	return next, err
+}
+
+// TestHandle_LedgerAway: the broker does not say whether it stored an event.
+func TestHandle_LedgerAway(t *testing.T) {
+	t.Parallel()
+	broker := bustest.New(t, bus.Topology{Shards: 2})
+	for _, typ := range []payment.EventType{payment.TypeAttemptStarted, payment.TypeOperationSucceeded, payment.TypeOutcomeUnknown, payment.TypeAttemptVoided} {
+		for _, after := range []bool{false, true} {
+			for _, script := range [][]deed{nil, {lostAfter}, {lostBefore}} {
+				t.Run(fmt.Sprintf("%s stored=%v %v", typ, after, script), func(t *testing.T) {
+					t.Parallel()
+					r := rigOn(t, broker, newBank(provider.T3, script...))
+					r.authorized(1000)
+					w := r.worker()
+					w.ledger = &dropping{Ledger: r.bus, lose: map[payment.EventType]bool{typ: true}, after: after}
+					cmd := r.command(payment.Capture, "cap", 400)
+					err := w.Handle(t.Context(), cmd)
+					if err != nil && !errors.As(err, new(laterError)) && !errors.Is(err, payment.ErrUnavailable) {
+						t.Fatal(err)
+					}
+					checkStatus(t, r.bring(r.worker(), cmd), payment.OpSucceeded)
+					r.checkOnce(1)
+				})
+			}
+		}
+	}
+}
+
+func TestHandle_AttemptsAreNamedBeforeUse(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, newBank(provider.T3))
+	cmd := r.command(payment.Authorize, "open", 100)
+	r.bank.hold = func() {
+		op, ok := r.head().Payment.Operation(cmd.ID)
+		if !ok || op.Attempt.Key != string(r.id) || op.Attempt.Idem != string(cmd.ID) {
+			t.Errorf("during the call the ledger holds %+v", op.Attempt)
+		}
+	}
+	r.bring(r.worker(), cmd)
+	if r.bank.calls != 1 {
+		t.Errorf("%d calls, want 1", r.bank.calls)
+	}
+}
+
+func TestErrors_AreVerbs(t *testing.T) {
+	t.Parallel()
+	if l, ok := Later(0).(interface{ RetryAfter() time.Duration }); !ok || l.RetryAfter() <= 0 {
+		t.Error("later does not say when")
+	}
+	if d, ok := dead("because").(interface{ Dead() bool }); !ok || !d.Dead() || !strings.Contains(dead("because").Error(), "because") {
+		t.Error("dead does not say so, or not why")
+	}
+}
