@@ -67,7 +67,7 @@ func (s *Simulator) checkCapture(p *payment, amount int64) *refusal {
 	case amount > left:
 		return failed(catAmazon, detOverCapture, "AMOUNT ABOVE AUTHORISED")
 	case s.past(p.confirmed, chargeLife):
-		return failed(catAmazon, detExpired, "AUTHORISATION EXPIRED").with("TransactionAmountExceeded")
+		return failed(catAmazon, detExpired, "AUTHORISATION EXPIRED").with("InvalidChargeStatus")
 	}
 	return nil
 }

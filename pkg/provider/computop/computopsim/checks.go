@@ -51,11 +51,11 @@ func simulatedCode(detail string) paygate.Code {
 
 // checkURLs holds the addresses to what the documentation asks of them.
 func (s *Simulator) checkURLs(c *call) *refusal {
-	for name, detail := range map[string]string{
-		"URLSuccess": detURLSuccess, "URLFailure": detURLFailure, "URLCancel": detNone, "ShopUrl": detNone,
+	for _, page := range []struct{ name, detail string }{
+		{"URLSuccess", detURLSuccess}, {"URLFailure", detURLFailure}, {"URLCancel", detNone}, {"ShopUrl", detNone},
 	} {
-		if _, ok := s.checkURL(c.get(name)); !ok {
-			return failed(catFormat, detail, "PARAMETER FORMAT: "+name)
+		if _, ok := s.checkURL(c.get(page.name)); !ok {
+			return failed(catFormat, page.detail, "PARAMETER FORMAT: "+page.name)
 		}
 	}
 	return s.checkNotifyURL(c)
