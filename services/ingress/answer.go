@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/payloom/payloom/pkg/account"
+	"github.com/payloom/payloom/pkg/bus"
+	"github.com/payloom/payloom/pkg/payment"
+)
+
+// maxBody is the longest body that is read, in bytes.
+const maxBody = 64 << 10
+
+// keyHeader carries the caller's idempotency key, the ReqID.
+const keyHeader = "Idempotency-Key"
+
+// answer carries one call from its header to the broker. Every step may refuse.
+func (a *api) answer(w http.ResponseWriter, r *http.Request, rt route) (ans answer) {
+	book := a.accounts.Book()
+	if ans.access, ans.refusal = authenticate(r, book, rt.scope); ans.refusal != nil {
+		return ans
+	}
+	if wait := a.limits.take(ans.access, time.Now()); wait > 0 {
+		ans.refusal = limited(wait)
+		return ans
+	}
+	text, refusal := readBody(w, r, rt)
+	if ans.refusal = refusal; refusal != nil {
+		return ans
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), a.timeout)
+	defer cancel()
+	c := call{api: a, book: book, route: rt, merchant: ans.access.Merchant}
+	ans.command, ans.refusal = c.command(ctx, r, text)
+	if ans.refusal != nil {
+		return ans
+	}
+	ans.command, ans.replayed, ans.refusal = a.accept(ctx, ans.command)
+	return ans
+}
+
+// accept stores c.
+func (a *api) accept(ctx context.Context, c payment.Command) (payment.Command, bool, *refusal) {
+	stored, replayed, err := a.broker.Accept(ctx, c)
+	switch {
+	case err == nil:
+		return stored, replayed, nil
+	case errors.Is(err, bus.ErrReqIDReused):
+		return c, false, reused()
+	case errors.Is(err, bus.ErrUnavailable), ctx.Err() != nil:
+		return c, false, unavailable(err)
+	}
+	return c, false, failed(err)
+}
+
+// readBody returns the call's body, "{}" where none is needed and none was sent.
+func readBody(w http.ResponseWriter, r *http.Request, rt route) ([]byte, *refusal) {
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		return nil, tooLarge()
+	}
+	switch {
+	case err != nil:
+		return nil, malformed("The body ended early, or took too long.")
+	case len(text) == 0 && rt.bare:
+		return []byte("{}"), nil
+	case len(text) == 0:
+		return nil, malformed("The body is empty.")
+	case !isJSON(r.Header):
+		return nil, unsupportedType()
+	}
+	return text, nil
+}
+
+func isJSON(h http.Header) bool {
+	mediaType, params, err := mime.ParseMediaType(h.Get("Content-Type"))
+	if err != nil || mediaType != "application/json" || h.Get("Content-Encoding") != "" {
+		return false
+	}
+	charset, named := params["charset"]
+	return !named || strings.EqualFold(charset, "utf-8")
+}
+
+// reqID returns the call's idempotency key.
+func reqID(r *http.Request) (payment.ReqID, *refusal) {
+	values := r.Header.Values(keyHeader)
+	if len(values) != 1 || values[0] == "" {
+		return "", noKey("Send exactly one header Idempotency-Key, the same whenever the same request is sent again: a UUID serves.")
+	}
+	id := payment.ReqID(values[0])
+	if id.Validate() != nil {
+		return "", noKey("The Idempotency-Key must be 1 to 255 visible ASCII characters.")
+	}
+	return id, nil
+}
+
+// call is one call whose key has been accepted.
+type call struct {
+	api      *api
+	book     *account.Book
+	route    route
+	merchant payment.Merchant
+}
+
+// command returns what the call asks for, checked against the rules of commands
+// and of the provider.
+func (c call) command(ctx context.Context, r *http.Request, text []byte) (payment.Command, *refusal) {
+	id, refused := reqID(r)
+	if refused != nil {
+		return payment.Command{}, refused
+	}
+	v, err := parse(text)
+	if err != nil {
+		return payment.Command{}, malformed("The " + err.Error() + ".")
+	}
+	var f faults
+	refuseCards("", v, &f)
+	refuseCard(keyHeader, string(id), &f)
+	q := &request{body: newObject("", v, &f), command: payment.Command{
+		ID: payment.DeriveCommandID(c.merchant, id), Merchant: c.merchant, ReqID: id, Kind: c.route.kind,
+	}}
+	if path := r.PathValue("id"); path != "" {
+		refuseCard("payment_id", path, &f)
+		q.command.Payment = payment.ID(path)
+	}
+	q.named = choice(q.body, "provider", payment.Providers()...)
+	c.route.read(q)
+	q.body.finish()
+	checkRules(q.command, &f)
+	if refused := c.check(ctx, q); refused != nil {
+		return q.command, refused
+	}
+	if len(f.list) > 0 {
+		return q.command, invalid(f)
+	}
+	return q.command, nil
+}

@@ -1,0 +1,55 @@
+// Ingress takes the commands of order systems by HTTP and stores them for the
+// workers. What it answers with 202 is stored. What it answers otherwise is not,
+// except that after 503 nobody knows: the same request under the same key tells.
+package main
+
+import (
+	"context"
+
+	"github.com/payloom/payloom/pkg/account"
+	"github.com/payloom/payloom/pkg/bus"
+	"github.com/payloom/payloom/pkg/payment"
+	"github.com/payloom/payloom/pkg/provider"
+	"github.com/payloom/payloom/pkg/provider/computop"
+	"github.com/payloom/payloom/pkg/service"
+)
+
+func main() {
+	cfg := &Config{}
+	service.Main("ingress", cfg, func(ctx context.Context, rt *service.Runtime) error { return run(ctx, rt, *cfg) })
+}
+
+// capabilities are what each provider can do. A provider that is not listed
+// here cannot be asked for anything.
+func capabilities() map[payment.Provider]provider.Capability {
+	return map[payment.Provider]provider.Capability{
+		payment.Computop: computop.Capability(),
+	}
+}
+
+func run(ctx context.Context, rt *service.Runtime, cfg Config) error {
+	accounts, err := account.Watch(ctx, cfg.Accounts, rt.Log)
+	if err != nil {
+		return err
+	}
+	broker, err := bus.Connect(ctx, cfg.Bus, "ingress", rt.Log)
+	if err != nil {
+		return err
+	}
+	defer broker.Close()
+	rt.Metrics.MustRegister(accounts, broker.Metrics())
+	rt.Health.Register("broker", true, broker.Check)
+
+	api, err := newAPI(rt, cfg, accounts, broker, capabilities())
+	if err != nil {
+		return err
+	}
+	server, err := service.NewHTTPServer(ctx, cfg.HTTPAddr, api.handler(), service.HTTPOptions{
+		Log: rt.Log, Health: rt.Health, Grace: rt.Config.ShutdownGrace,
+	})
+	if err != nil {
+		return err
+	}
+	rt.Health.SetReady(true)
+	return server.Run(ctx)
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/payloom/payloom/pkg/account"
+	"github.com/payloom/payloom/pkg/service"
+)
+
+// typeOf returns the URI of a kind of problem.
+func typeOf(name string) string { return "urn:payloom:problem:" + name }
+
+func problem(status int, name, title, detail string) service.Problem {
+	return service.Problem{Type: typeOf(name), Title: title, Status: status, Detail: detail}
+}
+
+func unauthenticated(detail string) *refusal {
+	return &refusal{
+		Problem: problem(http.StatusUnauthorized, "unauthenticated", "No valid API key", detail),
+		result:  resultRefused, challenge: true,
+	}
+}
+
+func forbidden(s account.Scope) *refusal {
+	return &refusal{
+		Problem: problem(http.StatusForbidden, "forbidden", "The API key may not do this", fmt.Sprintf("The key lacks the scope %s.", s)),
+		result:  resultRefused,
+	}
+}
+
+func limited(after time.Duration) *refusal {
+	return &refusal{
+		Problem: problem(http.StatusTooManyRequests, "rate_limited", "Too many requests", "The API key sends more than its rate allows. Nothing was stored."),
+		result:  resultLimited, retryAfter: after,
+	}
+}
+
+func noKey(detail string) *refusal {
+	return &refusal{
+		Problem: problem(http.StatusBadRequest, "idempotency_key_required", "Idempotency-Key is required", detail),
+		result:  resultInvalid,
+	}
+}
+
+func unsupportedType() *refusal {
+	return &refusal{
+		Problem: problem(http.StatusUnsupportedMediaType, "unsupported_media_type", "The body must be JSON", "Send Content-Type: application/json, uncompressed, in UTF-8."),
+		result:  resultInvalid,
+	}
+}
+
+func tooLarge() *refusal {
+	return &refusal{
+		Problem: problem(http.StatusRequestEntityTooLarge, "body_too_large", "The body is too large", fmt.Sprintf("At most %d bytes are taken.", maxBody)),
+		result:  resultInvalid,
+	}
+}
+
+func malformed(detail string) *refusal {
+	return &refusal{
+		Problem: problem(http.StatusBadRequest, "malformed_body", "The body cannot be read", detail),
+		result:  resultInvalid,
+	}
+}
+
+func invalid(f faults) *refusal {
+	p := problem(http.StatusBadRequest, "invalid_request", "The request is not valid", "Every field that is wrong is listed. Nothing was stored.")
+	p.Errors = f.list
+	return &refusal{Problem: p, result: resultInvalid}
+}
+
+func notStarted() *refusal {
+	return &refusal{
+		Problem: problem(http.StatusConflict, "payment_not_started", "The payment has not begun yet",
+			"Nothing is known of the payment so far. Try again, or name the provider in the body to have the command wait."),
+		result: resultNotStarted, retryAfter: time.Second,
+	}
+}
+
+func reused() *refusal {
+	return &refusal{
+		Problem: problem(http.StatusUnprocessableEntity, "idempotency_key_reused", "The Idempotency-Key was used for another request",
+			"A request with this key and other contents was accepted before. A new request needs a new key."),
+		result: resultReused,
+	}
+}
+
+// unavailable is the answer while nothing is known of the command: it may be
+// stored, or not. The same request under the same key tells.
+func unavailable(cause error) *refusal {
+	return &refusal{
+		Problem: problem(http.StatusServiceUnavailable, "unavailable", "The command could not be stored in time",
+			"Send the same request with the same Idempotency-Key again."),
+		result: resultUnavailable, retryAfter: 5 * time.Second, cause: cause,
+	}
+}
+
+func failed(cause error) *refusal {
+	return &refusal{Problem: service.Problem{Status: http.StatusInternalServerError}, result: resultFailed, cause: cause}
+}
