@@ -60,9 +60,6 @@ func source(ctx context.Context, getenv func(string) string) (dsn string, stop f
 	if _, err := pgbox.Find(ctx); err == nil {
 		return startPrivate(ctx)
 	}
-	if image := getenv("TEST_POSTGRES_IMAGE"); image != "" {
-		return startContainer(ctx, image)
-	}
 	err = pgbox.Install(ctx)
 	if errors.Is(err, pgbox.ErrCannotInstall) {
 		return "", nil, fmt.Errorf("%w: set DATABASE_URL, or %s", errNone, pgbox.HowToInstall())
@@ -95,8 +92,7 @@ func lacking(t testing.TB, err error) {
 //
 //	func TestMain(m *testing.M) { os.Exit(testkit.Main(m)) }
 //
-// A private server ends with the binary anyway; a container is otherwise left to
-// the reaper of testcontainers.
+// It is a courtesy: without it the server ends when it notices that the binary has.
 func Main(m *testing.M) int {
 	code := m.Run()
 	if shared.stop == nil {
