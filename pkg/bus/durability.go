@@ -33,13 +33,12 @@ func (b *Bus) checkDurability(ctx context.Context, cfg Config) error {
 }
 
 func syncsAlways(ctx context.Context, monitor string) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(monitor, "/")+"/jsz?config=true", nil)
 	if err != nil {
 		return fmt.Errorf("NATS_MONITOR_URL: %w", err)
 	}
-	res, err := http.DefaultClient.Do(req)
+	client := http.Client{Timeout: 5 * time.Second}
+	res, err := client.Do(req)
 	if err != nil {
 		return fmt.Errorf("check durability: %w", err)
 	}

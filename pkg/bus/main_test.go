@@ -263,10 +263,13 @@ func TestConsume_Verbs(t *testing.T) {
 	t.Parallel()
 	b := bustest.New(t, bus.Topology{Shards: 2})
 	seen := make(chan string, 100)
-	var tries sync.Map
+	var mu sync.Mutex
+	tries := map[payment.ReqID]int{}
 	stop := consume(t, b, func(_ context.Context, c payment.Command) error {
-		n, _ := tries.LoadOrStore(c.ReqID, new(atomic.Int32))
-		try := n.(*atomic.Int32).Add(1)
+		mu.Lock()
+		tries[c.ReqID]++
+		try := tries[c.ReqID]
+		mu.Unlock()
 		seen <- fmt.Sprintf("%s/%d", c.ReqID, try)
 		switch {
 		case c.ReqID == "later" && try < 3:

@@ -2,7 +2,7 @@ package payment_test
 
 import (
 	"fmt"
-	"math/rand"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -56,8 +56,8 @@ func canonical(t testing.TB, steps []step) payment.Payment {
 
 // shuffled runs a plan with each operation told by answer and by callbacks, in
 // any order, some of it late, all of it repeated.
-func shuffled(t testing.TB, steps []step, seed int64) payment.Payment {
-	l, r := newLedger(t), rand.New(rand.NewSource(seed))
+func shuffled(t testing.TB, steps []step, seed uint64) payment.Payment {
+	l, r := newLedger(t), rand.New(rand.NewPCG(seed, 0))
 	var told []payment.Observation
 	for _, s := range steps {
 		if l.decide(s.cmd, rules()).Verdict != payment.Start {
@@ -65,7 +65,7 @@ func shuffled(t testing.TB, steps []step, seed int64) payment.Payment {
 		}
 		facts := []payment.Observation{answer(s.cmd, s.result), callback(s.cmd.Kind, s.result), callback(s.cmd.Kind, s.result)}
 		r.Shuffle(len(facts), func(i, j int) { facts[i], facts[j] = facts[j], facts[i] })
-		now := 1 + r.Intn(len(facts))
+		now := 1 + r.IntN(len(facts))
 		for _, o := range facts[:now] {
 			l.observe(o)
 			checkMoney(t, l.p)
@@ -94,7 +94,7 @@ func TestFold_AnyOrderAndRepetition(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		steps := plan(rt)
 		want := canonical(t, steps)
-		got := shuffled(t, steps, rapid.Int64().Draw(rt, "order"))
+		got := shuffled(t, steps, rapid.Uint64().Draw(rt, "order"))
 		if diff := cmp.Diff(want, got, sameButWhen); diff != "" {
 			rt.Fatalf("the order of what was told matters (-plain +shuffled):\n%s", diff)
 		}
