@@ -98,7 +98,7 @@ func (c Config) validateKeys(bad func(field, format string, args ...any)) {
 		// An old key may belong to the cipher the account had before.
 		if _, err := paygate.NewCodec(k.Secret.Reveal()); err != nil {
 			bad(fmt.Sprintf("CipherKeys[%d]", i), "fits neither Blowfish nor AES")
-		} else if i == 0 && paygate.CheckKey(c.cipher(), k.Secret.Reveal()) != nil {
+		} else if i == 0 && errors.Is(paygate.CheckKey(c.cipher(), k.Secret.Reveal()), paygate.ErrKey) {
 			bad("CipherKeys[0]", "does not fit %s", c.cipher())
 		}
 	}
