@@ -70,6 +70,8 @@ func Run(ctx context.Context, p Process, name string, cfg any, run RunFunc) int 
 		return p.exit(name, p.serve(ctx, name, s, run))
 	case p.Args[0] == "--help" || p.Args[0] == "-h":
 		return p.exit(name, help(p.Stdout, name, s))
+	case p.Args[0] == "--healthcheck":
+		return p.exit(name, p.healthcheck(ctx))
 	case p.Args[0] == "--version":
 		fmt.Fprintln(p.Stdout, name, Version())
 		return ExitOK
@@ -92,7 +94,7 @@ func help(w io.Writer, name string, s settings) error {
 	if text := s.summary(); text != "" {
 		title += ": " + text
 	}
-	fmt.Fprintf(w, "%s\n\nusage: %s [--help | --version]\n\nSettings come from the environment:\n\n", title, name)
+	fmt.Fprintf(w, "%s\n\nusage: %s [--help | --version | --healthcheck]\n\nSettings come from the environment:\n\n", title, name)
 	for _, part := range s.parts() {
 		if err := conf.Usage(part, w); err != nil {
 			return err
