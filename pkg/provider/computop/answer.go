@@ -145,7 +145,10 @@ func (r reply) belongs(merchantID string, request map[string]string) error {
 		if sent == "" || got == "" || name == "transid" && strings.EqualFold(got, "n/a") {
 			continue
 		}
-		if got != sent && !(name == "amount" && strings.TrimLeft(got, "0") == sent) {
+		if name == "amount" {
+			got = strings.TrimLeft(got, "0")
+		}
+		if got != sent {
 			return fmt.Errorf("%w: %s differs", errForeign, name)
 		}
 	}

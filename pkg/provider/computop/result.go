@@ -48,7 +48,7 @@ func conclude(call provider.Call, answer reply, v verdict) (payment.Result, erro
 func refusal(f provider.Failure, answer reply, v verdict) *provider.Error {
 	return &provider.Error{
 		Failure: f, Reason: v.reason, Code: string(answer.code()), Answered: true,
-		Err: fmt.Errorf("Paygate answered with status %s", printableStatus(answer.status())),
+		Err: fmt.Errorf("answered with status %s", printableStatus(answer.status())),
 	}
 }
 
