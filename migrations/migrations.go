@@ -7,6 +7,10 @@ package migrations
 
 import "embed"
 
+// Schema is the schema of the rows that are read. Whoever runs the files creates
+// it and sets the search path to it.
+const Schema = "payloom"
+
 // FS holds the files, in the order of their numbers.
 //
 //go:embed *.sql

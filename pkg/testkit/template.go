@@ -81,6 +81,10 @@ func migrate(ctx context.Context, dsn string) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := execute(ctx, dsn, "CREATE SCHEMA IF NOT EXISTS "+migrations.Schema); err != nil {
+		return err
+	}
+	cfg.RuntimeParams["search_path"] = migrations.Schema
 	db := stdlib.OpenDB(*cfg)
 	defer func() { err = errors.Join(err, db.Close()) }()
 	return up(ctx, db)
