@@ -145,7 +145,7 @@ func TestLines_LongLine(t *testing.T) {
 	t.Parallel()
 	good := `{"op":"mac","key":"k","fields":["a"]}`
 	out := mustRun(t, strings.Repeat("x", 3*MaxLine)+"\r\n"+good+"\r\n"+strings.Repeat("y", MaxLine+1))
-	if len(out) != 3 || out[0]["error"] != errLongLine.Error() || out[1]["mac"] == nil || out[2]["error"] == nil {
+	if len(out) != 3 || out[0]["error"] != "line is longer than 1048576 bytes" || out[1]["mac"] == nil || out[2]["error"] == nil {
 		t.Errorf("replies %v", out)
 	}
 }
