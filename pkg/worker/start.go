@@ -26,29 +26,10 @@ func (w *Worker) start(ctx context.Context, head payment.Head, cmd payment.Comma
 	}
 	w.probe(IntentStored)
 	op, _ := head.Payment.Operation(cmd.ID)
-	if time.Since(began) > w.limits.SendWindow {
-		return w.neverSent(ctx, head, cmd, op)
-	}
 	call := provider.Call{Payment: head.Payment, Operation: op, Command: cmd}
 	result, err := w.submit(ctx, call, began.Add(w.limits.SendWindow))
 	w.probe(Answered)
 	return w.record(ctx, head, call, result, err)
-}
-
-// neverSent records that the intent's owner let the window pass. Only the owner
-// may say so.
-func (w *Worker) neverSent(ctx context.Context, head payment.Head, cmd payment.Command, op payment.Operation) error {
-	now, err := w.ledger.Now(ctx)
-	if err != nil {
-		return err
-	}
-	_, err = w.ledger.Append(ctx, head, event(head.Payment, cmd.ID, now, payment.FromWorker, payment.AttemptNotSent{
-		Attempt: op.Attempt.Number, Reason: payment.ReasonUnavailable,
-	}))
-	if err != nil {
-		return err
-	}
-	return errAgain
 }
 
 // record stores what a call gave: a result, or what is known without one.
