@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -211,18 +210,18 @@ func (a ask) request(t testing.TB) *http.Request {
 	return r
 }
 
-// do sends a and returns the answer with its body.
-func (f fixture) do(t testing.TB, a ask) (*http.Response, string) {
+// reply is an answer without its body.
+type reply struct {
+	StatusCode int
+	Header     http.Header
+}
+
+// do sends a and returns the answer and its body.
+func (f fixture) do(t testing.TB, a ask) (reply, string) {
 	t.Helper()
 	w := httptest.NewRecorder()
 	f.handler.ServeHTTP(w, a.request(t))
-	res := w.Result()
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return res, string(body)
+	return reply{w.Code, w.Header()}, w.Body.String()
 }
 
 // mustAccept sends a and returns the one command that is stored then.
