@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/payloom/payloom/pkg/payment"
@@ -11,12 +12,18 @@ import (
 
 // start stores the intent, calls the provider and stores the outcome.
 func (w *Worker) start(ctx context.Context, head payment.Head, cmd payment.Command, intent payment.Event) error {
-	if data, ok := intent.Data.(payment.AttemptStarted); ok && data.Attempt == 1 {
-		if err := w.validate(cmd); err != nil {
-			intent.Data = payment.OperationRejected{Kind: cmd.Kind, Reason: payment.ReasonInvalid, Detail: err.Error()}
-			return w.reject(ctx, head, cmd, intent)
-		}
+	data, ok := intent.Data.(payment.AttemptStarted)
+	if !ok {
+		return fmt.Errorf("worker: %s is no intent", intent.Data.Type())
 	}
+	if err := w.validate(cmd); err != nil && data.Attempt == 1 {
+		intent.Data = payment.OperationRejected{Kind: cmd.Kind, Reason: payment.ReasonInvalid, Detail: err.Error()}
+		return w.reject(ctx, head, cmd, intent)
+	}
+	if data.Account = head.Payment.Account; data.Account == "" {
+		data.Account = w.account(cmd)
+	}
+	intent.Data = data
 	// The window is measured from before the intent is stored: whoever recovers
 	// the attempt counts from the intent's time, which is later.
 	began := time.Now()

@@ -40,6 +40,7 @@ type Worker struct {
 	provider provider.Provider
 	cap      provider.Capability
 	validate func(payment.Command) error
+	account  func(payment.Command) string
 	limits   Limits
 	log      *zap.Logger
 	stats    *Metrics
@@ -85,6 +86,10 @@ type Options struct {
 	// Validate refuses commands that did not come through a door that checks
 	// them; nil refuses none. Its error must hold no personal data.
 	Validate func(payment.Command) error
+	// Account names the account that a command without one is carried out at; it
+	// is recorded with the first attempt, so that follow-ups stay there when the
+	// merchant's default changes. nil names none.
+	Account func(payment.Command) string
 	Limits   Limits // zero: DefaultLimits
 	Log      *zap.Logger
 }
@@ -97,12 +102,15 @@ func New(o Options) *Worker {
 	if o.Validate == nil {
 		o.Validate = func(payment.Command) error { return nil }
 	}
+	if o.Account == nil {
+		o.Account = func(c payment.Command) string { return c.Account }
+	}
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
 	return &Worker{
 		ledger: o.Ledger, timers: o.Timers, provider: o.Provider, cap: o.Provider.Capability(),
-		validate: o.Validate, limits: o.Limits, log: o.Log, stats: newMetrics(),
+		validate: o.Validate, account: o.Account, limits: o.Limits, log: o.Log, stats: newMetrics(),
 		tracer: otel.Tracer("payloom/worker"), probe: func(Point) {},
 	}
 }

@@ -349,6 +349,19 @@ func TestHandle_AttemptsAreNamedBeforeUse(t *testing.T) {
 	}
 }
 
+func TestHandle_RemembersTheAccount(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, newBank(provider.T3, lostBefore))
+	w := r.worker()
+	w.account = func(payment.Command) string { return "eu" }
+	r.bring(w, r.command(payment.Authorize, "open", 100))
+	w.account = func(payment.Command) string { return "us" } // the default has changed
+	r.bring(w, r.command(payment.Capture, "cap", 100))
+	if got := r.head().Payment.Account; got != "eu" {
+		t.Errorf("the payment is at account %q, want eu", got)
+	}
+}
+
 func TestErrors_AreVerbs(t *testing.T) {
 	t.Parallel()
 	if l, ok := Later(0).(interface{ RetryAfter() time.Duration }); !ok || l.RetryAfter() <= 0 {
