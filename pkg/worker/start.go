@@ -16,7 +16,7 @@ func (w *Worker) start(ctx context.Context, head payment.Head, cmd payment.Comma
 	if !ok {
 		return fmt.Errorf("worker: %s is no intent", intent.Data.Type())
 	}
-	if err := w.validate(cmd); err != nil && data.Attempt == 1 {
+	if err := w.admit(cmd, data); err != nil {
 		intent.Data = payment.OperationRejected{Kind: cmd.Kind, Reason: payment.ReasonInvalid, Detail: err.Error()}
 		return w.reject(ctx, head, cmd, intent)
 	}
@@ -37,6 +37,15 @@ func (w *Worker) start(ctx context.Context, head payment.Head, cmd payment.Comma
 	result, err := w.submit(ctx, call, began.Add(w.limits.SendWindow))
 	w.probe(Answered)
 	return w.record(ctx, head, call, result, err)
+}
+
+// admit returns why a command must not be started. Only its first attempt is
+// asked about: what was started is finished.
+func (w *Worker) admit(cmd payment.Command, a payment.AttemptStarted) error {
+	if a.Attempt > 1 {
+		return nil
+	}
+	return w.validate(cmd)
 }
 
 // record stores what a call gave: a result, or what is known without one.

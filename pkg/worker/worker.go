@@ -90,8 +90,8 @@ type Options struct {
 	// is recorded with the first attempt, so that follow-ups stay there when the
 	// merchant's default changes. nil names none.
 	Account func(payment.Command) string
-	Limits   Limits // zero: DefaultLimits
-	Log      *zap.Logger
+	Limits  Limits // zero: DefaultLimits
+	Log     *zap.Logger
 }
 
 // New returns a worker.
