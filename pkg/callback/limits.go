@@ -1,7 +1,6 @@
 package callback
 
 import (
-	"errors"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -14,10 +13,8 @@ import (
 // providers have a few kilobytes, and are decrypted before they are authentic.
 const MaxBody = 64 << 10
 
-// ErrLimits is what errors of Limits.Validate wrap.
-var ErrLimits = errors.New("callback: rates and hops must not be negative")
-
-// Limits say how much is taken from whom. A rate of 0 is none.
+// Limits say how much is taken from whom. A rate of 0 is none;
+// nothing is negative.
 type Limits struct {
 	// SourceRate and EndpointRate are requests per second, with bursts of twice
 	// as many, of one address and for one account. A provider calls from few
@@ -27,14 +24,6 @@ type Limits struct {
 	// TrustedProxies is how many proxies of ours stand before the receiver, each
 	// of which appends to X-Forwarded-For. 0: the connection tells the source.
 	TrustedProxies int
-}
-
-// Validate reports what makes no sense.
-func (l Limits) Validate() error {
-	if l.SourceRate < 0 || l.EndpointRate < 0 || l.TrustedProxies < 0 {
-		return ErrLimits
-	}
-	return nil
 }
 
 // maxBuckets bounds what strangers can make a limiter remember.

@@ -224,15 +224,3 @@ func TestReceive_ForgedCallbacksDoNotFillTheLog(t *testing.T) {
 		}
 	}
 }
-
-func TestLimits_Validate(t *testing.T) {
-	t.Parallel()
-	for _, l := range []callback.Limits{{SourceRate: -1}, {EndpointRate: -1}, {TrustedProxies: -1}} {
-		if err := l.Validate(); !errors.Is(err, callback.ErrLimits) {
-			t.Errorf("%+v: %v, want ErrLimits", l, err)
-		}
-	}
-	if err := (callback.Limits{SourceRate: 10, TrustedProxies: 2}).Validate(); err != nil {
-		t.Errorf("sound limits: %v", err)
-	}
-}
