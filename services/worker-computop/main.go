@@ -35,7 +35,7 @@ func run(ctx context.Context, rt *service.Runtime, cfg Config) error {
 
 	w := worker.New(worker.Options{
 		Ledger: broker, Timers: broker, Provider: providers.Router(accounts, payment.Computop, cfg.PublicURL),
-		Validate: wire.Validate, Log: rt.Log,
+		Validate: wire.Validate, Account: providers.AccountName(accounts), Log: rt.Log,
 	})
 	rt.Metrics.MustRegister(accounts, broker.Metrics(), w.Metrics())
 	rt.Health.SetReady(true)

@@ -63,3 +63,15 @@ func (k *kept[T]) of(a *account.Account) (T, error) {
 	}
 	return v, err
 }
+
+// AccountName returns the name of the account that a command is carried out at,
+// or what the command itself says when there is no such account.
+func AccountName(live Accounts) func(payment.Command) string {
+	return func(c payment.Command) string {
+		a, err := live.Book().Account(c.Merchant, c.Provider, c.Account)
+		if err != nil {
+			return c.Account
+		}
+		return a.Name
+	}
+}

@@ -1,0 +1,177 @@
+package providers_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/payloom/payloom/pkg/account"
+	"github.com/payloom/payloom/pkg/conf"
+	"github.com/payloom/payloom/pkg/payment"
+	"github.com/payloom/payloom/pkg/provider"
+	"github.com/payloom/payloom/services/internal/providers"
+)
+
+const file = `
+merchants:
+  - id: demo
+    accounts:
+      - name: eu
+        provider: computop
+        default: true
+        endpoint: https://paygate.example/
+        callback_key: Endpoint0fTheLiveAccount
+        settings: {merchant_id: demo_mid, cipher: blowfish, min_amount: 50, recurring: true}
+        secrets:
+          mac: [{id: "2", ref: "env:NEW"}, {id: "1", ref: "env:OLD"}]
+          cipher: [{id: "1", ref: "env:CIPHER"}]
+      - name: wrong
+        provider: computop
+        endpoint: https://paygate.example/
+        callback_key: Endpoint0fTheOtherAccount
+        settings: {merchant_id: "a b", cipher: rot13}
+        secrets: {mac: [{id: "1", ref: "env:OLD"}]}
+      - name: strange
+        provider: computop
+        endpoint: https://paygate.example/
+        callback_key: Endpoint0fTheThirdAccount
+        settings: {merchant: demo_mid}
+      - name: later
+        provider: axerve
+        endpoint: https://axerve.example/
+        callback_key: Endpoint0fAnotherProvider
+`
+
+// live is a file of accounts that can be replaced.
+type live struct{ book *account.Book }
+
+func (l *live) Book() *account.Book { return l.book }
+
+func mustBook(t *testing.T, text string) *account.Book {
+	t.Helper()
+	book, err := account.Parse("accounts.yaml", []byte(text), func(ref string) (conf.Secret, error) {
+		return conf.Secret("secret of " + strings.TrimPrefix(ref, "env:")), nil
+	})
+	if err != nil {
+		t.Fatalf("accounts: %v", err)
+	}
+	return book
+}
+
+func mustAccount(t *testing.T, b *account.Book, p payment.Provider, name string) *account.Account {
+	t.Helper()
+	a, err := b.Account("demo", p, name)
+	if err != nil {
+		t.Fatalf("account: %v", err)
+	}
+	return a
+}
+
+func TestClientAndParser(t *testing.T) {
+	t.Parallel()
+	book := mustBook(t, file)
+	good := mustAccount(t, book, payment.Computop, "eu")
+	client, err := providers.Client(good, "https://notify.example")
+	if err != nil || client.Capability().Limits.Amount[""].Min != 50 {
+		t.Errorf("client: %v; want one with the account's least amount", err)
+	}
+	parser, err := providers.Parser(good)
+	if _, ok := parser.(provider.ReturnParser); err != nil || !ok {
+		t.Errorf("parser: %v; want one that reads returns too", err)
+	}
+	for name, a := range map[string]*account.Account{
+		"wrong":   mustAccount(t, book, payment.Computop, "wrong"),
+		"strange": mustAccount(t, book, payment.Computop, "strange"),
+		"later":   mustAccount(t, book, payment.Axerve, "later"),
+	} {
+		if client, err := providers.Client(a, "https://notify.example"); err == nil || client != nil {
+			t.Errorf("%s: a client came of it", name)
+		}
+		if parser, err := providers.Parser(a); err == nil || parser != nil {
+			t.Errorf("%s: a parser came of it", name)
+		}
+	}
+	if _, err := providers.Client(mustAccount(t, book, payment.Axerve, "later"), "https://notify.example"); !errors.Is(err, providers.ErrUnknown) {
+		t.Errorf("error %v, want ErrUnknown", err)
+	}
+}
+
+func TestExam(t *testing.T) {
+	t.Parallel()
+	book := mustBook(t, file)
+	for name, want := range map[string][]string{
+		"eu":      nil,
+		"wrong":   {"MerchantID", "Cipher ", "CipherKeys"},
+		"strange": {"merchant"},
+	} {
+		problems := providers.Exam(mustAccount(t, book, payment.Computop, name))
+		text := fmt.Sprint(problems)
+		if len(problems) != len(want) {
+			t.Errorf("%s: %d problems, want %d: %s", name, len(problems), len(want), text)
+		}
+		for _, w := range want {
+			if !strings.Contains(text, w) {
+				t.Errorf("%s: %s does not speak of %s", name, text, w)
+			}
+		}
+		if strings.Contains(text, "secret of") {
+			t.Errorf("%s: a secret shows", name)
+		}
+	}
+	problems := providers.Exam(mustAccount(t, book, payment.Axerve, "later"))
+	if len(problems) != 1 || problems[0].Line == 0 {
+		t.Errorf("another provider: %v, want one problem with its line", problems)
+	}
+}
+
+func TestParsers_AreKeptWhileTheFileIsTheSame(t *testing.T) {
+	t.Parallel()
+	l := &live{mustBook(t, file)}
+	parsers := providers.Parsers(l)
+	a := mustAccount(t, l.book, payment.Computop, "eu")
+	first, err := parsers(a)
+	if err != nil {
+		t.Fatalf("parser: %v", err)
+	}
+	if again, _ := parsers(a); again != first {
+		t.Error("a second parser was made")
+	}
+	l.book = mustBook(t, strings.Replace(file, "demo_mid", "other_mid", 1))
+	if other, err := parsers(mustAccount(t, l.book, payment.Computop, "eu")); err != nil || other == first {
+		t.Errorf("the old parser serves a new account, %v", err)
+	}
+}
+
+func TestRouter(t *testing.T) {
+	t.Parallel()
+	l := &live{mustBook(t, file)}
+	r := providers.Router(l, payment.Computop, "https://notify.example")
+	if !r.Capability().Supports(payment.Capture) {
+		t.Error("the router does not know what Paygate can do")
+	}
+	byDefault, err := r.Client("demo", "")
+	if err != nil {
+		t.Fatalf("client: %v", err)
+	}
+	if named, _ := r.Client("demo", "eu"); named != byDefault {
+		t.Error("the default account has two clients")
+	}
+	if _, err := r.Client("nobody", ""); !errors.Is(err, account.ErrNoMerchant) {
+		t.Errorf("error %v, want ErrNoMerchant", err)
+	}
+}
+
+func TestAccountName(t *testing.T) {
+	t.Parallel()
+	name := providers.AccountName(&live{mustBook(t, file)})
+	for want, c := range map[string]payment.Command{
+		"eu":    {Merchant: "demo", Provider: payment.Computop},
+		"wrong": {Merchant: "demo", Provider: payment.Computop, Account: "wrong"},
+		"gone":  {Merchant: "demo", Provider: payment.Computop, Account: "gone"},
+	} {
+		if got := name(c); got != want {
+			t.Errorf("account of %+v is %q, want %q", c, got, want)
+		}
+	}
+}
