@@ -67,9 +67,11 @@ func checkpoint(ctx context.Context, q queryer, stream string) (Checkpoint, erro
 	return c, nil
 }
 
-// moveSQL moves a checkpoint if it still is where the mover believes it to be.
+// moveSQL moves a checkpoint if it still is where the mover believes it to be. One
+// that is not there is at 0.
 const moveSQL = `
-INSERT INTO checkpoints AS c (stream, seq, at, digest, origin) VALUES ($1, $3, $4, $5, $6)
+INSERT INTO checkpoints AS c (stream, seq, at, digest, origin)
+SELECT $1, $3, $4, $5, $6 WHERE $2::bigint = 0 OR EXISTS (SELECT FROM checkpoints WHERE stream = $1)
 ON CONFLICT (stream) DO UPDATE SET seq = excluded.seq, at = excluded.at, digest = excluded.digest
 WHERE c.seq = $2`
 
