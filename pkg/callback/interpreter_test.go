@@ -59,8 +59,12 @@ func (w *world) types(id payment.ID) []payment.EventType {
 	var types []payment.EventType
 	err := w.bus.Follow(w.t.Context(), w.bus.EventStreams()[0], bus.FollowOptions{ToEnd: true}, func(_ context.Context, batch []bus.Message) error {
 		for _, m := range batch {
-			if strings.HasSuffix(m.Subject, "."+string(id)) {
-				types = append(types, payment.EventType(strings.TrimPrefix(m.Header["ce-type"][0], "payloom.")))
+			r, err := wire.UnmarshalRecord(m.Data)
+			if err != nil {
+				return err
+			}
+			if r.Event.Payment == id {
+				types = append(types, r.Event.Data.Type())
 			}
 		}
 		return nil

@@ -75,7 +75,7 @@ func Exam(a *account.Account) []account.Problem {
 
 // parts takes apart what errors.Join has joined.
 func parts(err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // this very error, none inside
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		return joined.Unwrap()
 	}
 	if err == nil {
