@@ -154,6 +154,7 @@ func (i *Interpreter) once(ctx context.Context, c wire.StoredCallback, cb provid
 	if err != nil {
 		return 0, err
 	}
+	cb.Observation.At = c.ReceivedAt
 	events, err := meaning(head.Payment, c.Kind, cb.Observation, now)
 	if err != nil {
 		return 0, err

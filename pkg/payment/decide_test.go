@@ -252,6 +252,29 @@ func TestObserve_MoreThanAskedParks(t *testing.T) {
 	}
 }
 
+func TestObserve_TheBuyerChangesTheAddress(t *testing.T) {
+	t.Parallel()
+	l := newLedger(t)
+	c := command(payment.Authorize, "open", 100)
+	l.mustStart(c)
+	l.observe(answer(c, payment.Result{Status: payment.NeedBuyer, Action: &payment.Action{Type: payment.ActionButton}}))
+	review := func(city string, at time.Time) payment.Observation {
+		o := callback(payment.Authorize, payment.Result{Status: payment.NeedBuyer, Buyer: &payment.Buyer{Shipping: &payment.Address{City: city}}})
+		o.Source, o.At = payment.FromBrowser, at
+		return o
+	}
+	first, second := review("Ulm", epoch.Add(time.Second)), review("Bonn", epoch.Add(time.Minute))
+	for i, o := range []payment.Observation{first, second, second, first} {
+		want := map[int]int{0: 1, 1: 1}[i]
+		if got := len(l.observe(o)); got != want {
+			t.Errorf("review %d: %d events, want %d", i+1, got, want)
+		}
+	}
+	if got := l.p.Buyer.Shipping.City; got != "Bonn" {
+		t.Errorf("the goods go to %s, want Bonn: the later review counts", got)
+	}
+}
+
 func TestObserve_PayoutTakenBack(t *testing.T) {
 	t.Parallel()
 	l := newLedger(t)

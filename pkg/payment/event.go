@@ -168,6 +168,7 @@ type (
 	BuyerDetailsReceived struct {
 		Buyer  Buyer
 		Action *Action
+		ToldAt time.Time // of two tellings the later one counts
 	}
 	// MandateIssued carries the right to charge again.
 	MandateIssued struct{ Mandate Mandate }

@@ -102,7 +102,10 @@ func (p *Payment) rejected(e Event, d OperationRejected) {
 }
 
 func (p *Payment) buyerDetails(d BuyerDetailsReceived) {
-	p.Buyer = &d.Buyer
+	if d.ToldAt.Before(p.BuyerAt) {
+		return
+	}
+	p.Buyer, p.BuyerAt = &d.Buyer, d.ToldAt
 	if d.Action != nil && p.State == StateRequiresAction {
 		p.Action = d.Action
 	}

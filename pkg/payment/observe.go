@@ -2,6 +2,7 @@ package payment
 
 import (
 	"errors"
+	"reflect"
 	"time"
 )
 
@@ -15,6 +16,7 @@ type Observation struct {
 	Ref     string    // the provider's id of the operation; may be empty
 	Attempt int       // the attempt, where the asker knows it
 	RetryAt time.Time // for Pending: when to ask again
+	At      time.Time // broker time when it was said, where that is not now
 	Result  Result
 }
 
@@ -90,10 +92,14 @@ func (w witness) event(data EventData) Event {
 
 // details appends what o tells beside the outcome and p does not know yet.
 func (w witness) details(events []Event) []Event {
-	if b := w.o.Result.Buyer; b != nil && w.p.Buyer == nil {
-		events = append(events, w.event(BuyerDetailsReceived{Buyer: *b, Action: w.review()}))
+	b, at := w.o.Result.Buyer, w.o.At
+	if at.IsZero() {
+		at = w.now
 	}
-	return events
+	if b == nil || (w.p.Buyer != nil && (reflect.DeepEqual(b, w.p.Buyer) || !at.After(w.p.BuyerAt))) {
+		return events
+	}
+	return append(events, w.event(BuyerDetailsReceived{Buyer: *b, Action: w.review(), ToldAt: at}))
 }
 
 // review returns the action that came with the buyer's details.

@@ -36,6 +36,7 @@ type Payment struct {
 	Refs    map[string]string // provider's references that later operations need
 	Action  *Action           // what the buyer has to do; nil when nothing
 	Buyer   *Buyer
+	BuyerAt time.Time // when the provider told of the buyer
 	Mandate *Mandate
 
 	Notified time.Time // broker time of the first final callback; zero before

@@ -111,7 +111,7 @@ func (c *coder) decodeParked(m *pb.Parked) payment.Parked {
 }
 
 func (c *coder) decodeBuyerDetails(m *pb.BuyerDetailsReceived) payment.BuyerDetailsReceived {
-	d := payment.BuyerDetailsReceived{Action: c.decodeAction(m.GetAction())}
+	d := payment.BuyerDetailsReceived{Action: c.decodeAction(m.GetAction()), ToldAt: c.decodeTime(m.GetToldAt())}
 	if b := decodeBuyer(m.GetBuyer()); b != nil {
 		d.Buyer = *b
 	} else {

@@ -105,7 +105,9 @@ func (c *coder) encodeParked(d payment.Parked) *pb.Parked {
 }
 
 func (c *coder) encodeBuyerDetails(d payment.BuyerDetailsReceived) *pb.BuyerDetailsReceived {
-	return &pb.BuyerDetailsReceived{Buyer: encodeBuyer(&d.Buyer), Action: c.encodeAction(d.Action)}
+	return &pb.BuyerDetailsReceived{
+		Buyer: encodeBuyer(&d.Buyer), Action: c.encodeAction(d.Action), ToldAt: c.encodeTime(d.ToldAt),
+	}
 }
 
 func (c *coder) encodeLateOutcome(d payment.LateOutcome) *pb.LateOutcome {

@@ -1479,7 +1479,9 @@ type BuyerDetailsReceived struct {
 	// Personal data.
 	Buyer *Buyer `protobuf:"bytes,1,opt,name=buyer,proto3" json:"buyer,omitempty"`
 	// What the buyer has to do next, where that comes with the details.
-	Action        *Action `protobuf:"bytes,2,opt,name=action,proto3" json:"action,omitempty"`
+	Action *Action `protobuf:"bytes,2,opt,name=action,proto3" json:"action,omitempty"`
+	// When the provider told, broker time; of two tellings the later one counts.
+	ToldAt        *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=told_at,json=toldAt,proto3" json:"told_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1524,6 +1526,13 @@ func (x *BuyerDetailsReceived) GetBuyer() *Buyer {
 func (x *BuyerDetailsReceived) GetAction() *Action {
 	if x != nil {
 		return x.Action
+	}
+	return nil
+}
+
+func (x *BuyerDetailsReceived) GetToldAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ToldAt
 	}
 	return nil
 }
@@ -1931,10 +1940,11 @@ const file_payloom_v1_event_proto_rawDesc = "" +
 	"\x06Parked\x12\x18\n" +
 	"\aattempt\x18\x01 \x01(\x05R\aattempt\x12*\n" +
 	"\x06reason\x18\x02 \x01(\x0e2\x12.payloom.v1.ReasonR\x06reason\x12\x16\n" +
-	"\x06detail\x18\x03 \x01(\tR\x06detail\"k\n" +
+	"\x06detail\x18\x03 \x01(\tR\x06detail\"\xa0\x01\n" +
 	"\x14BuyerDetailsReceived\x12'\n" +
 	"\x05buyer\x18\x01 \x01(\v2\x11.payloom.v1.BuyerR\x05buyer\x12*\n" +
-	"\x06action\x18\x02 \x01(\v2\x12.payloom.v1.ActionR\x06action\">\n" +
+	"\x06action\x18\x02 \x01(\v2\x12.payloom.v1.ActionR\x06action\x123\n" +
+	"\atold_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x06toldAt\">\n" +
 	"\rMandateIssued\x12-\n" +
 	"\amandate\x18\x01 \x01(\v2\x13.payloom.v1.MandateR\amandate\"%\n" +
 	"\x11CallbackConfirmed\x12\x10\n" +
@@ -2060,15 +2070,16 @@ var file_payloom_v1_event_proto_depIdxs = []int32{
 	29, // 37: payloom.v1.Parked.reason:type_name -> payloom.v1.Reason
 	31, // 38: payloom.v1.BuyerDetailsReceived.buyer:type_name -> payloom.v1.Buyer
 	30, // 39: payloom.v1.BuyerDetailsReceived.action:type_name -> payloom.v1.Action
-	32, // 40: payloom.v1.MandateIssued.mandate:type_name -> payloom.v1.Mandate
-	26, // 41: payloom.v1.LateOutcome.kind:type_name -> payloom.v1.Kind
-	1,  // 42: payloom.v1.LateOutcome.status:type_name -> payloom.v1.ResultStatus
-	20, // 43: payloom.v1.Synced.totals:type_name -> payloom.v1.Totals
-	44, // [44:44] is the sub-list for method output_type
-	44, // [44:44] is the sub-list for method input_type
-	44, // [44:44] is the sub-list for extension type_name
-	44, // [44:44] is the sub-list for extension extendee
-	0,  // [0:44] is the sub-list for field type_name
+	24, // 40: payloom.v1.BuyerDetailsReceived.told_at:type_name -> google.protobuf.Timestamp
+	32, // 41: payloom.v1.MandateIssued.mandate:type_name -> payloom.v1.Mandate
+	26, // 42: payloom.v1.LateOutcome.kind:type_name -> payloom.v1.Kind
+	1,  // 43: payloom.v1.LateOutcome.status:type_name -> payloom.v1.ResultStatus
+	20, // 44: payloom.v1.Synced.totals:type_name -> payloom.v1.Totals
+	45, // [45:45] is the sub-list for method output_type
+	45, // [45:45] is the sub-list for method input_type
+	45, // [45:45] is the sub-list for extension type_name
+	45, // [45:45] is the sub-list for extension extendee
+	0,  // [0:45] is the sub-list for field type_name
 }
 
 func init() { file_payloom_v1_event_proto_init() }

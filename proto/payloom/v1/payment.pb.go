@@ -452,6 +452,8 @@ type Payment struct {
 	Buyer *Buyer `protobuf:"bytes,32,opt,name=buyer,proto3" json:"buyer,omitempty"`
 	// The right to charge the buyer again.
 	Mandate *Mandate `protobuf:"bytes,33,opt,name=mandate,proto3" json:"mandate,omitempty"`
+	// When the provider told of the buyer.
+	BuyerAt *timestamppb.Timestamp `protobuf:"bytes,34,opt,name=buyer_at,json=buyerAt,proto3" json:"buyer_at,omitempty"`
 	// When the provider's first final callback was understood.
 	Notified *timestamppb.Timestamp `protobuf:"bytes,40,opt,name=notified,proto3" json:"notified,omitempty"`
 	// The last sync command that was carried out.
@@ -613,6 +615,13 @@ func (x *Payment) GetBuyer() *Buyer {
 func (x *Payment) GetMandate() *Mandate {
 	if x != nil {
 		return x.Mandate
+	}
+	return nil
+}
+
+func (x *Payment) GetBuyerAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.BuyerAt
 	}
 	return nil
 }
@@ -1310,7 +1319,7 @@ var File_payloom_v1_payment_proto protoreflect.FileDescriptor
 const file_payloom_v1_payment_proto_rawDesc = "" +
 	"\n" +
 	"\x18payloom/v1/payment.proto\x12\n" +
-	"payloom.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18payloom/v1/command.proto\x1a\x16payloom/v1/money.proto\"\xc3\a\n" +
+	"payloom.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18payloom/v1/command.proto\x1a\x16payloom/v1/money.proto\"\xfa\a\n" +
 	"\aPayment\x12\x1d\n" +
 	"\n" +
 	"payment_id\x18\x01 \x01(\tR\tpaymentId\x12\x1a\n" +
@@ -1334,7 +1343,8 @@ const file_payloom_v1_payment_proto_rawDesc = "" +
 	"\x04refs\x18\x1e \x03(\v2\x1d.payloom.v1.Payment.RefsEntryR\x04refs\x12*\n" +
 	"\x06action\x18\x1f \x01(\v2\x12.payloom.v1.ActionR\x06action\x12'\n" +
 	"\x05buyer\x18  \x01(\v2\x11.payloom.v1.BuyerR\x05buyer\x12-\n" +
-	"\amandate\x18! \x01(\v2\x13.payloom.v1.MandateR\amandate\x126\n" +
+	"\amandate\x18! \x01(\v2\x13.payloom.v1.MandateR\amandate\x125\n" +
+	"\bbuyer_at\x18\" \x01(\v2\x1a.google.protobuf.TimestampR\abuyerAt\x126\n" +
 	"\bnotified\x18( \x01(\v2\x1a.google.protobuf.TimestampR\bnotified\x12\x16\n" +
 	"\x06synced\x18) \x01(\tR\x06synced\x127\n" +
 	"\tsynced_at\x18* \x01(\v2\x1a.google.protobuf.TimestampR\bsyncedAt\x12\x16\n" +
@@ -1513,31 +1523,32 @@ var file_payloom_v1_payment_proto_depIdxs = []int32{
 	8,  // 5: payloom.v1.Payment.action:type_name -> payloom.v1.Action
 	10, // 6: payloom.v1.Payment.buyer:type_name -> payloom.v1.Buyer
 	9,  // 7: payloom.v1.Payment.mandate:type_name -> payloom.v1.Mandate
-	14, // 8: payloom.v1.Payment.notified:type_name -> google.protobuf.Timestamp
-	14, // 9: payloom.v1.Payment.synced_at:type_name -> google.protobuf.Timestamp
-	14, // 10: payloom.v1.Payment.created_at:type_name -> google.protobuf.Timestamp
-	14, // 11: payloom.v1.Payment.updated_at:type_name -> google.protobuf.Timestamp
-	15, // 12: payloom.v1.Operation.kind:type_name -> payloom.v1.Kind
-	13, // 13: payloom.v1.Operation.amount:type_name -> payloom.v1.Money
-	1,  // 14: payloom.v1.Operation.status:type_name -> payloom.v1.OperationStatus
-	6,  // 15: payloom.v1.Operation.attempt:type_name -> payloom.v1.Attempt
-	2,  // 16: payloom.v1.Operation.reason:type_name -> payloom.v1.Reason
-	14, // 17: payloom.v1.Operation.retry_at:type_name -> google.protobuf.Timestamp
-	14, // 18: payloom.v1.Operation.at:type_name -> google.protobuf.Timestamp
-	14, // 19: payloom.v1.Attempt.started:type_name -> google.protobuf.Timestamp
-	16, // 20: payloom.v1.Terms.capture:type_name -> payloom.v1.CaptureMode
-	17, // 21: payloom.v1.Terms.method:type_name -> payloom.v1.Method
-	18, // 22: payloom.v1.Terms.return_urls:type_name -> payloom.v1.ReturnURLs
-	19, // 23: payloom.v1.Terms.cycle:type_name -> payloom.v1.Cycle
-	3,  // 24: payloom.v1.Action.type:type_name -> payloom.v1.ActionType
-	19, // 25: payloom.v1.Mandate.cycle:type_name -> payloom.v1.Cycle
-	11, // 26: payloom.v1.Buyer.shipping:type_name -> payloom.v1.Address
-	11, // 27: payloom.v1.Buyer.billing:type_name -> payloom.v1.Address
-	28, // [28:28] is the sub-list for method output_type
-	28, // [28:28] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	14, // 8: payloom.v1.Payment.buyer_at:type_name -> google.protobuf.Timestamp
+	14, // 9: payloom.v1.Payment.notified:type_name -> google.protobuf.Timestamp
+	14, // 10: payloom.v1.Payment.synced_at:type_name -> google.protobuf.Timestamp
+	14, // 11: payloom.v1.Payment.created_at:type_name -> google.protobuf.Timestamp
+	14, // 12: payloom.v1.Payment.updated_at:type_name -> google.protobuf.Timestamp
+	15, // 13: payloom.v1.Operation.kind:type_name -> payloom.v1.Kind
+	13, // 14: payloom.v1.Operation.amount:type_name -> payloom.v1.Money
+	1,  // 15: payloom.v1.Operation.status:type_name -> payloom.v1.OperationStatus
+	6,  // 16: payloom.v1.Operation.attempt:type_name -> payloom.v1.Attempt
+	2,  // 17: payloom.v1.Operation.reason:type_name -> payloom.v1.Reason
+	14, // 18: payloom.v1.Operation.retry_at:type_name -> google.protobuf.Timestamp
+	14, // 19: payloom.v1.Operation.at:type_name -> google.protobuf.Timestamp
+	14, // 20: payloom.v1.Attempt.started:type_name -> google.protobuf.Timestamp
+	16, // 21: payloom.v1.Terms.capture:type_name -> payloom.v1.CaptureMode
+	17, // 22: payloom.v1.Terms.method:type_name -> payloom.v1.Method
+	18, // 23: payloom.v1.Terms.return_urls:type_name -> payloom.v1.ReturnURLs
+	19, // 24: payloom.v1.Terms.cycle:type_name -> payloom.v1.Cycle
+	3,  // 25: payloom.v1.Action.type:type_name -> payloom.v1.ActionType
+	19, // 26: payloom.v1.Mandate.cycle:type_name -> payloom.v1.Cycle
+	11, // 27: payloom.v1.Buyer.shipping:type_name -> payloom.v1.Address
+	11, // 28: payloom.v1.Buyer.billing:type_name -> payloom.v1.Address
+	29, // [29:29] is the sub-list for method output_type
+	29, // [29:29] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_payloom_v1_payment_proto_init() }
