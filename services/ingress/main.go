@@ -8,23 +8,13 @@ import (
 
 	"github.com/payloom/payloom/pkg/account"
 	"github.com/payloom/payloom/pkg/bus"
-	"github.com/payloom/payloom/pkg/payment"
-	"github.com/payloom/payloom/pkg/provider"
-	"github.com/payloom/payloom/pkg/provider/computop"
 	"github.com/payloom/payloom/pkg/service"
+	"github.com/payloom/payloom/services/internal/providers"
 )
 
 func main() {
 	cfg := &Config{}
 	service.Main("ingress", cfg, func(ctx context.Context, rt *service.Runtime) error { return run(ctx, rt, *cfg) })
-}
-
-// capabilities are what each provider can do. A provider that is not listed
-// here cannot be asked for anything.
-func capabilities() map[payment.Provider]provider.Capability {
-	return map[payment.Provider]provider.Capability{
-		payment.Computop: computop.Capability(),
-	}
 }
 
 func run(ctx context.Context, rt *service.Runtime, cfg Config) error {
@@ -40,7 +30,7 @@ func run(ctx context.Context, rt *service.Runtime, cfg Config) error {
 	rt.Metrics.MustRegister(accounts, broker.Metrics())
 	rt.Health.Register("broker", true, broker.Check)
 
-	api, err := newAPI(rt, cfg, accounts, broker, capabilities())
+	api, err := newAPI(rt, cfg, accounts, broker, providers.Capabilities())
 	if err != nil {
 		return err
 	}
