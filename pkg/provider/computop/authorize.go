@@ -65,14 +65,16 @@ func (c *Client) checkOpening(call provider.Call, auth payment.Authorization) er
 
 func invalid(what string) *provider.Error { return provider.Reject(payment.ReasonInvalid, "%s", what) }
 
-// checkAmount refuses what Paygate would: amounts below its least one, and those
-// that n..10 cannot hold.
-func (c *Client) checkAmount(m payment.Money) error {
+// checkAmount refuses what Paygate would: amounts below the account's least one,
+// and those that n..10 cannot hold.
+func (c *Client) checkAmount(m payment.Money) error { return checkMoney(m, c.cfg.minAmount()) }
+
+func checkMoney(m payment.Money, least int64) error {
 	if err := m.Validate(); err != nil {
 		return provider.Reject(payment.ReasonAmount, "amount: %w", err)
 	}
-	if m.Minor < c.cfg.minAmount() || m.Minor > maxAmount {
-		return provider.Reject(payment.ReasonAmount, "amount.value must be %d to %d", c.cfg.minAmount(), int64(maxAmount))
+	if m.Minor < least || m.Minor > maxAmount {
+		return provider.Reject(payment.ReasonAmount, "amount.value must be %d to %d", least, int64(maxAmount))
 	}
 	return nil
 }

@@ -99,6 +99,10 @@ func (c *Client) capture(ctx context.Context, call provider.Call) (payment.Resul
 }
 
 func (c *Client) credit(ctx context.Context, call provider.Call) (payment.Result, error) {
+	// Of a small rest the least amount cannot be asked; Paygate decides.
+	if err := checkMoney(call.Operation.Amount, 1); err != nil {
+		return payment.Result{}, err
+	}
 	if err := c.checkText(call.Command); err != nil {
 		return payment.Result{}, err
 	}
