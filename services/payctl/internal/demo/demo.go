@@ -1,0 +1,186 @@
+package demo
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/payloom/payloom/services/payctl/internal/api"
+)
+
+// Env is the Payloom that is driven.
+type Env struct {
+	API      *api.Client
+	Computop *api.Computop
+	// KillWorker kills the worker as a crash would. nil: nobody is killed.
+	KillWorker func() error
+}
+
+// Options are how much is driven.
+type Options struct {
+	Payments    int           // at least so many
+	Concurrency int           // scenarios side by side; 0: 16
+	Patience    time.Duration // for one payment to reach its next state; 0: a minute
+	Progress    func(payments int)
+}
+
+// Outcome is what became of one run of a scenario.
+type Outcome struct {
+	Scenario string        `json:"scenario"`
+	Payments []string      `json:"payments"`
+	Took     time.Duration `json:"-"`
+	Err      error         `json:"-"` // nil: as it must be
+}
+
+// Result is what became of all.
+type Result struct {
+	Outcomes []Outcome
+	Took     time.Duration
+}
+
+// Payments returns how many payments were driven.
+func (r Result) Payments() int {
+	n := 0
+	for _, o := range r.Outcomes {
+		n += len(o.Payments)
+	}
+	return n
+}
+
+// Settled returns how many payments ended as they must.
+func (r Result) Settled() int {
+	n := 0
+	for _, o := range r.Outcomes {
+		if o.Err == nil {
+			n += len(o.Payments)
+		}
+	}
+	return n
+}
+
+// Count returns how many runs failed for a reason.
+func (r Result) Count(reason error) int {
+	n := 0
+	for _, o := range r.Outcomes {
+		if errors.Is(o.Err, reason) {
+			n++
+		}
+	}
+	return n
+}
+
+// Failed returns the runs that did not end as they must.
+func (r Result) Failed() []Outcome {
+	return slices.DeleteFunc(slices.Clone(r.Outcomes), func(o Outcome) bool { return o.Err == nil })
+}
+
+// The reasons of failures.
+var (
+	ErrLost    = errors.New("lost")    // what must have happened at the provider did not
+	ErrDoubled = errors.New("doubled") // it happened more often
+	ErrStuck   = errors.New("stuck")   // it did not end in time
+	ErrWrong   = errors.New("wrong")   // it ended elsewhere
+)
+
+const (
+	defaultConcurrency = 16
+	defaultPatience    = time.Minute
+	// killPatience is above the minute that the broker waits before it hands what a
+	// dead worker had in hand to another.
+	killPatience = 3 * time.Minute
+
+	longestSlug = 40 // a payment id has at most 61 characters at Computop
+)
+
+// Run drives scenarios in turn until there are enough payments. It returns when
+// all have ended; an error means that ctx ended before.
+func Run(ctx context.Context, env Env, o Options) (Result, error) {
+	if o.Concurrency <= 0 {
+		o.Concurrency = defaultConcurrency
+	}
+	if o.Patience <= 0 {
+		o.Patience = defaultPatience
+	}
+	if env.KillWorker != nil {
+		o.Patience = max(o.Patience, killPatience)
+	}
+	if o.Progress == nil {
+		o.Progress = func(int) {}
+	}
+	began := time.Now()
+	plan := planFor(o.Payments, env.KillWorker != nil)
+	series := strings.ToLower(rand.Text()[:6]) // so that it may run again on the same data
+	result := Result{Outcomes: make([]Outcome, len(plan))}
+	var mu sync.Mutex
+	var g errgroup.Group
+	g.SetLimit(o.Concurrency)
+	for i, s := range plan {
+		g.Go(func() error {
+			out := one(ctx, env, o.Patience, s, fmt.Sprintf("demo-%s-%02d-%s", series, i+1, slug(s.name)))
+			mu.Lock()
+			defer mu.Unlock()
+			result.Outcomes[i] = out
+			o.Progress(len(out.Payments))
+			return nil
+		})
+	}
+	_ = g.Wait() // outcomes tell
+	result.Took = time.Since(began)
+	return result, ctx.Err()
+}
+
+// planFor lists what is run: those that take long first, then all in turn.
+func planFor(payments int, kill bool) []scenario {
+	var plan []scenario
+	n := 0
+	add := func(s scenario) {
+		plan = append(plan, s)
+		n += s.payments
+	}
+	if kill {
+		add(killed())
+	}
+	for _, s := range troubled() {
+		add(s)
+	}
+	for i := 0; n < payments; i++ {
+		all := plain()
+		add(all[i%len(all)])
+	}
+	return plan
+}
+
+func one(ctx context.Context, env Env, patience time.Duration, s scenario, name string) Outcome {
+	r := &runner{env: env, patience: patience, name: name}
+	began := time.Now()
+	err := s.run(ctx, r)
+	if err == nil {
+		err = r.checkLedgers(ctx)
+	}
+	ids := r.ids
+	for len(ids) < s.payments {
+		ids = append(ids, fmt.Sprintf("(%s, never opened)", r.name))
+	}
+	return Outcome{Scenario: s.name, Payments: ids, Took: time.Since(began), Err: err}
+}
+
+// slug makes a scenario's name fit a payment id.
+func slug(name string) string {
+	text := strings.Map(func(c rune) rune {
+		switch {
+		case c >= 'a' && c <= 'z', c >= '0' && c <= '9':
+			return c
+		case c == ' ':
+			return '-'
+		}
+		return -1
+	}, strings.ToLower(name))
+	return strings.Trim(text[:min(len(text), longestSlug)], "-")
+}

@@ -1,0 +1,234 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/payloom/payloom/pkg/provider/computop/computopsim"
+	"github.com/payloom/payloom/services/payctl/internal/api"
+)
+
+const currency = "EUR"
+
+// runner drives the payments of one run of a scenario.
+type runner struct {
+	env      Env
+	patience time.Duration
+	name     string
+	ids      []string
+	requests int
+	expected map[string][]effect // by payment
+}
+
+// effect is one entry that the provider's ledger must have.
+type effect struct {
+	kind   computopsim.Kind
+	amount int64
+}
+
+func money(value int64) *api.Money { return &api.Money{Value: value, Currency: currency} }
+
+// newID names another payment of this run.
+func (r *runner) newID() string {
+	id := r.name
+	if len(r.ids) > 0 {
+		id += "-" + strconv.Itoa(len(r.ids)+1)
+	}
+	r.ids = append(r.ids, id)
+	return id
+}
+
+// send stores one command.
+func (r *runner) send(ctx context.Context, path string, body any) (string, error) {
+	r.requests++
+	ctx, cancel := context.WithTimeout(ctx, r.patience)
+	defer cancel()
+	a, err := r.env.API.Send(ctx, path, fmt.Sprintf("%s/%d", r.name, r.requests), body)
+	if err != nil {
+		return "", fmt.Errorf("%w: %s: %w", ErrWrong, path, err)
+	}
+	return a.CommandID, nil
+}
+
+// open opens a checkout and waits until the buyer is asked to act.
+func (r *runner) open(ctx context.Context, amount int64, mode string, more func(*api.Open)) (string, error) {
+	body := api.Open{
+		PaymentID: r.newID(), Provider: "computop", Method: "button", Capture: mode, Country: "EU",
+		Amount: *money(amount), Reference: "demo",
+		Return: &api.Return{Success: "https://shop.example/done", Failure: "https://shop.example/failed", Cancel: "https://shop.example/cancelled", Review: "https://shop.example/review"},
+	}
+	if more != nil {
+		more(&body)
+	}
+	if _, err := r.send(ctx, "/v1/payments", body); err != nil {
+		return "", err
+	}
+	_, err := r.reach(ctx, body.PaymentID, "requires_action")
+	return body.PaymentID, err
+}
+
+// paid opens a checkout that the buyer confirms at once.
+func (r *runner) paid(ctx context.Context, amount int64, mode, state string, more func(*api.Open)) (string, error) {
+	id, err := r.open(ctx, amount, mode, more)
+	if err != nil {
+		return id, err
+	}
+	if err := r.decide(ctx, id, computopsim.Approve); err != nil {
+		return id, err
+	}
+	r.expect(id, either(mode == automatic, computopsim.KindCharge, computopsim.KindAuthorize), amount)
+	_, err = r.reach(ctx, id, state)
+	return id, err
+}
+
+// The capture modes.
+const (
+	manual    = "manual"
+	automatic = "automatic"
+)
+
+func (r *runner) decide(ctx context.Context, id string, d computopsim.Decision) error {
+	if err := r.env.Computop.Decide(ctx, id, d); err != nil {
+		return fmt.Errorf("%w: the buyer's %s: %w", ErrWrong, d, err)
+	}
+	return nil
+}
+
+// follow sends a command for an open payment and waits until it succeeded.
+func (r *runner) follow(ctx context.Context, id, what string, body api.FollowUp) error {
+	command, err := r.send(ctx, "/v1/payments/"+id+"/"+what, body)
+	if err != nil {
+		return err
+	}
+	return r.finished(ctx, id, command)
+}
+
+func (r *runner) capture(ctx context.Context, id string, amount int64) error {
+	r.expect(id, computopsim.KindCapture, amount)
+	return r.follow(ctx, id, "captures", api.FollowUp{Amount: money(amount)})
+}
+
+func (r *runner) refund(ctx context.Context, id string, amount int64) error {
+	r.expect(id, computopsim.KindRefund, amount)
+	return r.follow(ctx, id, "refunds", api.FollowUp{Amount: money(amount), Description: "demo"})
+}
+
+// finished waits until a command's operation has succeeded.
+func (r *runner) finished(ctx context.Context, id, command string) error {
+	_, err := r.await(ctx, id, "operation "+command, func(p api.Payment) (bool, error) {
+		op, ok := p.Operation(command)
+		switch {
+		case !ok:
+			return false, nil
+		case op.Status == "declined" || op.Status == "failed" || op.Status == "rejected" || op.Status == "parked":
+			return false, fmt.Errorf("%w: payment %s: %s is %s (%s)", ErrWrong, id, op.Kind, op.Status, op.Reason)
+		}
+		return op.Status == "succeeded", nil
+	})
+	return err
+}
+
+// reach waits until a payment is in a state. Another state that nothing follows
+// ends the wait.
+func (r *runner) reach(ctx context.Context, id, state string) (api.Payment, error) {
+	return r.await(ctx, id, "state "+state, func(p api.Payment) (bool, error) {
+		if p.State != state && slices.Contains(ends, p.State) {
+			return false, fmt.Errorf("%w: payment %s is %s, must be %s", ErrWrong, id, p.State, state)
+		}
+		return p.State == state, nil
+	})
+}
+
+// ends are the states that nothing follows.
+var ends = []string{"rejected", "cancelled", "declined", "failed", "expired", "refunded", "reversed"}
+
+func (r *runner) await(ctx context.Context, id, what string, enough func(api.Payment) (bool, error)) (api.Payment, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, r.patience, ErrStuck)
+	defer cancel()
+	p, err := r.env.API.Await(ctx, id, enough)
+	if err != nil && ctx.Err() != nil {
+		return p, fmt.Errorf("%w: payment %s is %s and does not reach %s within %s", context.Cause(ctx), id, orWord(p.State, "unknown"), what, r.patience)
+	}
+	return p, err
+}
+
+func orWord(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}
+
+// sums checks a payment's money, in the order authorised, captured, refunded.
+func (r *runner) sums(ctx context.Context, id, state string, authorized, captured, refunded int64) error {
+	p, err := r.reach(ctx, id, state)
+	if err != nil {
+		return err
+	}
+	if p.Authorized != authorized || p.Captured != captured || p.Refunded != refunded {
+		return fmt.Errorf("%w: payment %s has %d/%d/%d authorised/captured/refunded, must have %d/%d/%d",
+			ErrWrong, id, p.Authorized, p.Captured, p.Refunded, authorized, captured, refunded)
+	}
+	return nil
+}
+
+// expect writes down an effect that the ledger must show.
+func (r *runner) expect(id string, kind computopsim.Kind, amount int64) {
+	if r.expected == nil {
+		r.expected = map[string][]effect{}
+	}
+	r.expected[id] = append(r.expected[id], effect{kind, amount})
+}
+
+// fault makes something go wrong for one payment, once unless the rule says
+// otherwise.
+func (r *runner) fault(ctx context.Context, id string, rule computopsim.Rule) error {
+	rule.TransID = id
+	if rule.Times == 0 {
+		rule.Times = 1
+	}
+	if _, err := r.env.Computop.AddRule(ctx, rule); err != nil {
+		return fmt.Errorf("%w: script %s: %w", ErrWrong, rule.Fault, err)
+	}
+	return nil
+}
+
+// checkLedgers compares the provider's ledger with what was expected: each effect
+// once, and no other.
+func (r *runner) checkLedgers(ctx context.Context) error {
+	var errs []error
+	for _, id := range r.ids {
+		entries, err := r.env.Computop.Ledger(ctx, id)
+		if err != nil {
+			return fmt.Errorf("%w: read the ledger: %w", ErrWrong, err)
+		}
+		errs = append(errs, compare(id, entries, r.expected[id]))
+	}
+	return errors.Join(errs...)
+}
+
+func compare(id string, entries []computopsim.Entry, want []effect) error {
+	left := slices.Clone(want)
+	for _, e := range entries {
+		i := slices.Index(left, effect{e.Kind, e.Amount})
+		if i < 0 {
+			return fmt.Errorf("%w: payment %s: the ledger has a %s of %d too many", ErrDoubled, id, e.Kind, e.Amount)
+		}
+		left = slices.Delete(left, i, i+1)
+	}
+	if len(left) > 0 {
+		return fmt.Errorf("%w: payment %s: the ledger lacks a %s of %d", ErrLost, id, left[0].kind, left[0].amount)
+	}
+	return nil
+}
+
+func either[T any](cond bool, yes, no T) T {
+	if cond {
+		return yes
+	}
+	return no
+}

@@ -1,0 +1,276 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/payloom/payloom/pkg/provider/computop/computopsim"
+	"github.com/payloom/payloom/services/payctl/internal/api"
+)
+
+// scenario is one way in which payments go.
+type scenario struct {
+	name     string
+	payments int // how many payments one run drives
+	run      func(ctx context.Context, r *runner) error
+}
+
+// plain lists the scenarios in which nothing goes wrong.
+func plain() []scenario {
+	return []scenario{
+		{"authorise and capture", 1, authorizeAndCapture},
+		{"direct sale", 1, sale},
+		{"partial capture", 1, partialCapture},
+		{"two partial refunds", 1, twoRefunds},
+		{"full refund", 1, fullRefund},
+		{"reverse", 1, reverse},
+		{"decline", 1, decline},
+		{"abandon", 1, abandon},
+		{"amount change", 1, amountChange},
+		{"recurring, first and next", 2, recurring},
+	}
+}
+
+// troubled lists those with faults, the longest first.
+func troubled() []scenario {
+	capture, credit := computopsim.OpCapture, computopsim.OpCredit
+	auth := computopsim.OpNotifyAuth
+	return []scenario{
+		{"capture, answer never comes", 1, captureUnder(computopsim.Rule{Operation: capture, Fault: computopsim.FaultTimeoutAfter})},
+		{"capture, connection reset after effect", 1, captureUnder(computopsim.Rule{Operation: capture, Fault: computopsim.FaultResetAfter})},
+		{"capture, 500 after effect", 1, captureUnder(computopsim.Rule{Operation: capture, Fault: computopsim.FaultHTTP500After})},
+		{"capture, garbage after effect", 1, captureUnder(computopsim.Rule{Operation: capture, Fault: computopsim.FaultGarbageAfter})},
+		{"refund, connection reset after effect", 1, refundUnder(computopsim.Rule{Operation: credit, Fault: computopsim.FaultResetAfter})},
+		{"capture, throttled", 1, captureUnder(computopsim.Rule{Operation: capture, Fault: computopsim.FaultThrottled, Delay: time.Second})},
+		{"notify three times", 1, captureUnder(computopsim.Rule{Operation: auth, Fault: computopsim.FaultDuplicate, Count: 2})},
+		{"notify late", 1, captureUnder(computopsim.Rule{Operation: auth, Fault: computopsim.FaultLate, Delay: 3 * time.Second})},
+		{"notify after a forged one", 1, captureUnder(computopsim.Rule{Operation: auth, Fault: computopsim.FaultForged})},
+		{"notify of the capture out of order", 1, captureUnder(computopsim.Rule{Operation: computopsim.OpNotifyCapture, Fault: computopsim.FaultReordered})},
+	}
+}
+
+func authorizeAndCapture(ctx context.Context, r *runner) error {
+	id, err := r.paid(ctx, 4999, manual, "authorized", nil)
+	if err != nil {
+		return err
+	}
+	if err := r.capture(ctx, id, 4999); err != nil {
+		return err
+	}
+	return r.sums(ctx, id, "captured", 4999, 4999, 0)
+}
+
+func sale(ctx context.Context, r *runner) error {
+	id, err := r.paid(ctx, 1250, automatic, "captured", nil)
+	if err != nil {
+		return err
+	}
+	return r.sums(ctx, id, "captured", 1250, 1250, 0)
+}
+
+func partialCapture(ctx context.Context, r *runner) error {
+	id, err := r.paid(ctx, 10000, manual, "authorized", nil)
+	if err != nil {
+		return err
+	}
+	if err := r.capture(ctx, id, 6000); err != nil {
+		return err
+	}
+	return r.sums(ctx, id, "partially_captured", 10000, 6000, 0)
+}
+
+func twoRefunds(ctx context.Context, r *runner) error {
+	id, err := r.paid(ctx, 8000, automatic, "captured", nil)
+	if err != nil {
+		return err
+	}
+	for _, amount := range []int64{3000, 2000} {
+		if err := r.refund(ctx, id, amount); err != nil {
+			return err
+		}
+	}
+	return r.sums(ctx, id, "partially_refunded", 8000, 8000, 5000)
+}
+
+func fullRefund(ctx context.Context, r *runner) error {
+	id, err := r.paid(ctx, 2500, automatic, "captured", nil)
+	if err != nil {
+		return err
+	}
+	if err := r.refund(ctx, id, 2500); err != nil {
+		return err
+	}
+	return r.sums(ctx, id, "refunded", 2500, 2500, 2500)
+}
+
+func reverse(ctx context.Context, r *runner) error {
+	id, err := r.paid(ctx, 7000, manual, "authorized", nil)
+	if err != nil {
+		return err
+	}
+	r.expect(id, computopsim.KindReverse, 7000)
+	if err := r.follow(ctx, id, "cancel", api.FollowUp{}); err != nil {
+		return err
+	}
+	return r.sums(ctx, id, "cancelled", 7000, 0, 0)
+}
+
+func decline(ctx context.Context, r *runner) error {
+	return r.refused(ctx, computopsim.Decline, "declined")
+}
+
+func abandon(ctx context.Context, r *runner) error {
+	return r.refused(ctx, computopsim.Abandon, "failed")
+}
+
+// refused drives a payment that comes to nothing.
+func (r *runner) refused(ctx context.Context, d computopsim.Decision, state string) error {
+	id, err := r.open(ctx, 3300, manual, nil)
+	if err != nil {
+		return err
+	}
+	if err := r.decide(ctx, id, d); err != nil {
+		return err
+	}
+	return r.sums(ctx, id, state, 0, 0, 0)
+}
+
+func amountChange(ctx context.Context, r *runner) error {
+	id, err := r.open(ctx, 5000, manual, nil)
+	if err != nil {
+		return err
+	}
+	if err := r.decide(ctx, id, computopsim.Review); err != nil {
+		return err
+	}
+	if err := r.follow(ctx, id, "amount", api.FollowUp{Amount: money(5800)}); err != nil {
+		return err
+	}
+	if err := r.decide(ctx, id, computopsim.Approve); err != nil {
+		return err
+	}
+	r.expect(id, computopsim.KindAuthorize, 5800)
+	if _, err := r.reach(ctx, id, "authorized"); err != nil {
+		return err
+	}
+	if err := r.capture(ctx, id, 5800); err != nil {
+		return err
+	}
+	return r.sums(ctx, id, "captured", 5800, 5800, 0)
+}
+
+func recurring(ctx context.Context, r *runner) error {
+	mandate, err := r.mandate(ctx)
+	if err != nil {
+		return err
+	}
+	next := r.newID()
+	r.expect(next, computopsim.KindCharge, 999)
+	if _, err := r.send(ctx, "/v1/payments", Charge(next, mandate, 999)); err != nil {
+		return err
+	}
+	return r.sums(ctx, next, "captured", 999, 999, 0)
+}
+
+// mandate drives the first payment of a series and returns the right to charge
+// again.
+func (r *runner) mandate(ctx context.Context) (string, error) {
+	id, err := r.paid(ctx, 999, automatic, "captured", series)
+	if err != nil {
+		return "", err
+	}
+	p, err := r.await(ctx, id, "its mandate", func(p api.Payment) (bool, error) { return p.Mandate != nil, nil })
+	if err != nil {
+		return "", err
+	}
+	if p.Mandate.ID == "" {
+		return "", fmt.Errorf("%w: payment %s has a mandate without id", ErrWrong, id)
+	}
+	return p.Mandate.ID, nil
+}
+
+// series has a payment begin one.
+func series(o *api.Open) {
+	o.Recurring = &api.Recurring{Cycle: "month", Interval: 1, Amount: money(999)}
+}
+
+// Charge returns the body of a further payment of a series.
+func Charge(id, mandate string, amount int64) api.Open {
+	return api.Open{
+		PaymentID: id, Provider: "computop", Method: "mandate", Capture: automatic, Country: "EU",
+		Amount: *money(amount), Mandate: mandate, Reference: "demo",
+	}
+}
+
+// Mandate drives the first payment of a series and returns the right to charge
+// again. id names the payment.
+func Mandate(ctx context.Context, env Env, id string) (string, error) {
+	return (&runner{env: env, patience: defaultPatience, name: id}).mandate(ctx)
+}
+
+// captureUnder authorises and captures while something goes wrong.
+func captureUnder(rule computopsim.Rule) func(context.Context, *runner) error {
+	return func(ctx context.Context, r *runner) error {
+		// The payment has the run's name; the rule must be there before it is.
+		if err := r.fault(ctx, r.name, rule); err != nil {
+			return err
+		}
+		return authorizeAndCapture(ctx, r)
+	}
+}
+
+// refundUnder sells and refunds while something goes wrong.
+func refundUnder(rule computopsim.Rule) func(context.Context, *runner) error {
+	return func(ctx context.Context, r *runner) error {
+		if err := r.fault(ctx, r.name, rule); err != nil {
+			return err
+		}
+		return fullRefund(ctx, r)
+	}
+}
+
+// killed captures while the worker is killed between intent and outcome: the money
+// has moved, and nobody was left to hear of it.
+func killed() scenario {
+	return scenario{"capture, worker killed before the outcome is stored", 1, func(ctx context.Context, r *runner) error {
+		id, err := r.paid(ctx, 4999, manual, "authorized", nil)
+		if err != nil {
+			return err
+		}
+		if err := r.fault(ctx, id, computopsim.Rule{Operation: computopsim.OpCapture, Fault: computopsim.FaultTimeoutAfter}); err != nil {
+			return err
+		}
+		r.expect(id, computopsim.KindCapture, 4999)
+		if _, err := r.send(ctx, "/v1/payments/"+id+"/captures", api.FollowUp{Amount: money(4999)}); err != nil {
+			return err
+		}
+		if err := r.effect(ctx, id, computopsim.KindCapture); err != nil {
+			return err
+		}
+		if err := r.env.KillWorker(); err != nil {
+			return fmt.Errorf("%w: kill the worker: %w", ErrWrong, err)
+		}
+		return r.sums(ctx, id, "captured", 4999, 4999, 0)
+	}}
+}
+
+// effect waits until the provider's ledger shows an effect.
+func (r *runner) effect(ctx context.Context, id string, kind computopsim.Kind) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, r.patience, ErrStuck)
+	defer cancel()
+	for {
+		entries, err := r.env.Computop.Ledger(ctx, id)
+		for _, e := range entries {
+			if e.Kind == kind {
+				return nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w: payment %s: no %s at the provider", errors.Join(context.Cause(ctx), err), id, kind)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}

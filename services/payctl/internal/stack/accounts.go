@@ -1,0 +1,96 @@
+package stack
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/payloom/payloom/pkg/account"
+)
+
+// Merchant is the merchant that a stack knows.
+const Merchant = "demo"
+
+// secretNames are the secrets of the stack's accounts; each has a file of its own.
+// Lengths are in bytes of text.
+var secretNames = map[string]int{
+	"api-key":               40,
+	"computop-callback-key": 24,
+	"computop-cipher":       16,
+	"computop-mac":          32,
+}
+
+// writeAccounts makes the secrets that are missing and writes the accounts file.
+// The file is written at every start, since ports change; secrets stay.
+func (s *Stack) writeAccounts() error {
+	if err := os.MkdirAll(s.secretDir(), 0o700); err != nil {
+		return err
+	}
+	for name, length := range secretNames {
+		text, err := s.secret(name, length)
+		if err != nil {
+			return fmt.Errorf("secret %s: %w", name, err)
+		}
+		s.secrets[name] = text
+	}
+	if err := os.WriteFile(s.AccountsFile(), []byte(s.accountsText()), 0o600); err != nil {
+		return err
+	}
+	// What a service would refuse is said here already.
+	_, err := account.Load(s.AccountsFile(), nil)
+	return err
+}
+
+func (s *Stack) secretDir() string { return filepath.Join(s.dir, "secrets") }
+
+// secret returns a secret of this folder, drawn when it is not there yet.
+func (s *Stack) secret(name string, length int) (string, error) {
+	path := filepath.Join(s.secretDir(), name)
+	text, err := os.ReadFile(path)
+	if err == nil {
+		return strings.TrimSpace(string(text)), nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	fresh := (rand.Text() + rand.Text())[:length]
+	return fresh, os.WriteFile(path, []byte(fresh+"\n"), 0o600)
+}
+
+// AccountsFile returns the file of merchants and accounts that the services share.
+func (s *Stack) AccountsFile() string { return filepath.Join(s.dir, "accounts.yaml") }
+
+// APIKey returns a key of the merchant with every scope.
+func (s *Stack) APIKey() string { return s.secrets["api-key"] }
+
+func (s *Stack) accountsText() string {
+	hash := sha256.Sum256([]byte(s.APIKey()))
+	var scopes []string
+	for _, scope := range account.Scopes() {
+		scopes = append(scopes, string(scope))
+	}
+	return fmt.Sprintf(`# Written by payctl at every start; the secrets it refers to stay.
+merchants:
+  - id: %s
+    api_keys:
+      - {id: all, sha256: %s, scopes: [%s]}
+    accounts:
+      - name: eu
+        provider: computop
+        default: true
+        live: false
+        endpoint: %s/
+        callback_key: %s
+        settings: {merchant_id: payloom_demo, cipher: blowfish, recurring: true}
+        secrets:
+          cipher: [{id: "1", ref: "file:%s"}]
+          mac: [{id: "1", ref: "file:%s"}]
+`, Merchant, hex.EncodeToString(hash[:]), strings.Join(scopes, ", "), s.URLs().Simulator, s.secrets["computop-callback-key"],
+		filepath.Join(s.secretDir(), "computop-cipher"), filepath.Join(s.secretDir(), "computop-mac"))
+}

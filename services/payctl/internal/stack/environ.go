@@ -1,0 +1,54 @@
+package stack
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+const environName = "payloom.env"
+
+// EnvironFile returns the file that tells other programs how to reach the stack.
+// It holds the database's password and is there while the stack runs.
+func (s *Stack) EnvironFile() string { return filepath.Join(s.dir, environName) }
+
+// writeEnviron writes the file, one NAME=value per line, as shells and env files
+// have it.
+func (s *Stack) writeEnviron() error {
+	u := s.URLs()
+	text := ""
+	for _, line := range [][2]string{
+		{"NATS_URL", s.broker.url}, {"NATS_MONITOR_URL", s.broker.monitor}, {"PAYLOOM_DURABILITY", s.opts.Durability},
+		{"DATABASE_URL", s.database}, {"PAYLOOM_ACCOUNTS", s.AccountsFile()}, {"PAYLOOM_SIMULATOR", u.Simulator},
+		{"PAYLOOM_INGRESS", u.Ingress}, {"PAYLOOM_QUERY", u.Tracker}, {"PUBLIC_URL", u.Notify},
+	} {
+		text += line[0] + "=" + line[1] + "\n"
+	}
+	if err := os.WriteFile(s.EnvironFile(), []byte(text), 0o600); err != nil {
+		return err
+	}
+	s.onStop("environment file", func() error { return os.Remove(s.EnvironFile()) })
+	return nil
+}
+
+// ReadEnviron returns what a stack that runs in dir has written. The error wraps
+// fs.ErrNotExist when none runs there.
+func ReadEnviron(dir string) (map[string]string, error) {
+	f, err := os.Open(filepath.Join(dir, environName))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	all := map[string]string{}
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		name, value, ok := strings.Cut(lines.Text(), "=")
+		if !ok {
+			return nil, fmt.Errorf("%s: %q is no NAME=value", f.Name(), name)
+		}
+		all[name] = value
+	}
+	return all, lines.Err()
+}

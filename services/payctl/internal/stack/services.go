@@ -1,0 +1,176 @@
+package stack
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// The services, by the names of their programs.
+const (
+	Ingress   = "ingress"
+	Computop  = "worker-computop"
+	Receiver  = "notify-receiver"
+	Tracker   = "state-tracker"
+	Simulator = "simulator"
+)
+
+// programs lists what must be installed, in the order in which it is started:
+// what others need first.
+func programs() []string { return []string{Simulator, Tracker, Receiver, Computop, Ingress} }
+
+// workers lists the programs of which several may run.
+func workers() []string { return []string{Computop} }
+
+// Workers returns the names under which the workers of a program run.
+func (s *Stack) Workers(program string) []string {
+	var names []string
+	for i := range s.opts.Workers {
+		names = append(names, workerName(program, i, s.opts.Workers))
+	}
+	return names
+}
+
+func workerName(program string, i, n int) string {
+	if n == 1 {
+		return program
+	}
+	return fmt.Sprintf("%s-%d", program, i+1)
+}
+
+// plan chooses every port. It must come first: services are told of each other's.
+func (s *Stack) plan() (err error) {
+	ports := newPortFinder()
+	p := s.opts.Ports
+	for _, at := range []struct {
+		who    string
+		wanted int
+		port   *int
+	}{
+		{Ingress, p.Ingress, &s.ports.Ingress}, {Receiver, p.Notify, &s.ports.Notify},
+		{Tracker, p.Tracker, &s.ports.Tracker}, {Simulator, p.Simulator, &s.ports.Simulator},
+	} {
+		if *at.port, err = ports.take(at.wanted, at.who); err != nil {
+			return err
+		}
+	}
+	s.portsLeft = ports
+	return nil
+}
+
+// startServices starts every service and waits until all are ready.
+func (s *Stack) startServices() error {
+	s.note("starting %d services", len(programs())-len(workers())+len(workers())*s.opts.Workers)
+	for _, program := range programs() {
+		names := []string{program}
+		if slices.Contains(workers(), program) {
+			names = s.Workers(program)
+		}
+		for _, name := range names {
+			if err := s.startService(program, name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Stack) startService(program, name string) error {
+	admin, err := s.portsLeft.take(0, name)
+	if err != nil {
+		return err
+	}
+	log, err := s.logOf(name)
+	if err != nil {
+		return err
+	}
+	c := &child{
+		name: name, path: filepath.Join(s.opts.Bin, program), admin: local(admin), note: s.opts.Note,
+		env: s.environ(program, name, admin),
+	}
+	c.log = log
+	if s.opts.Verbose != nil {
+		c.log = &tee{file: log, to: &prefixed{mu: &s.verbose, to: s.opts.Verbose, prefix: name + " | "}}
+	}
+	if err := c.start(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.children = append(s.children, c)
+	s.mu.Unlock()
+	s.onStop(name, c.stop)
+	return nil
+}
+
+// tee writes to a file and for people.
+type tee struct {
+	file *os.File
+	to   *prefixed
+}
+
+// Write implements io.Writer.
+func (t *tee) Write(b []byte) (int, error) {
+	_, _ = t.to.Write(b)
+	return t.file.Write(b)
+}
+
+func (s *Stack) logOf(name string) (*os.File, error) {
+	f, err := os.OpenFile(s.LogFile(name), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	s.onStop("log of "+name, f.Close)
+	return f, nil
+}
+
+// LogFile returns where a service's log lines go.
+func (s *Stack) LogFile(name string) string { return filepath.Join(s.dir, "log", name+".log") }
+
+// environ returns what a service is told: nothing of our own environment but
+// where programs, homes and temporary files are.
+func (s *Stack) environ(program, name string, admin int) []string {
+	env := map[string]string{
+		"ADMIN_ADDR": local(admin), "INSTANCE": name, "SHUTDOWN_GRACE": "10s",
+		"NATS_URL": s.broker.url, "NATS_MONITOR_URL": s.broker.monitor, "PAYLOOM_DURABILITY": s.opts.Durability,
+		"PAYLOOM_ACCOUNTS": s.AccountsFile(),
+	}
+	for _, inherited := range []string{"PATH", "HOME", "TMPDIR", "LOG_LEVEL", "OTEL_EXPORTER_OTLP_ENDPOINT"} {
+		if v, ok := os.LookupEnv(inherited); ok {
+			env[inherited] = v
+		}
+	}
+	for k, v := range s.opts.Env {
+		env[k] = v
+	}
+	for k, v := range s.own(program) {
+		env[k] = v
+	}
+	list := make([]string, 0, len(env))
+	for k, v := range env {
+		list = append(list, k+"="+v)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// own is what differs by program.
+func (s *Stack) own(program string) map[string]string {
+	switch program {
+	case Ingress:
+		return map[string]string{"HTTP_ADDR": local(s.ports.Ingress)}
+	case Receiver:
+		return map[string]string{"HTTP_ADDR": local(s.ports.Notify), "PUBLIC_URL": s.URLs().Notify}
+	case Tracker:
+		return map[string]string{"HTTP_ADDR": local(s.ports.Tracker), "DATABASE_URL": s.database}
+	case Simulator:
+		return map[string]string{
+			"HTTP_ADDR": local(s.ports.Simulator), "PUBLIC_URL": s.URLs().Simulator, "RELAX_URLS": "true",
+			"SHOP_INGRESS_URL": s.URLs().Ingress, "SHOP_QUERY_URL": s.URLs().Tracker,
+			"SHOP_API_KEY": "file:" + filepath.Join(s.secretDir(), "api-key"),
+		}
+	case Computop:
+		return map[string]string{"PUBLIC_URL": s.URLs().Notify} // where the provider sends its notify
+	}
+	return nil
+}

@@ -1,0 +1,205 @@
+package verify
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/payloom/payloom/pkg/bus"
+	"github.com/payloom/payloom/pkg/payment"
+	"github.com/payloom/payloom/pkg/wire"
+)
+
+// Streams is what verification needs of the bus.
+type Streams interface {
+	CommandStreams() []string
+	EventStreams() []string
+	StreamState(ctx context.Context, stream string) (bus.State, error)
+	MessageAt(ctx context.Context, stream string, seq uint64) (bus.Message, error)
+	Follow(ctx context.Context, stream string, o bus.FollowOptions, handle func(context.Context, []bus.Message) error) error
+}
+
+// Inputs are what is compared. Only Streams is required; what is missing leaves
+// out the invariants that need it.
+type Inputs struct {
+	Streams    Streams
+	Database   *pgxpool.Pool // sees the live rows
+	Simulators []string      // base URLs
+	Journal    []Accepted    // what a load generator was told
+	// Grace is how long a command may be on its way before it counts as stuck.
+	Grace time.Duration
+	// Progress hears of messages read; it may be nil.
+	Progress func(read int)
+}
+
+// Accepted is one 202 that a client got, as a line of a journal.
+type Accepted struct {
+	Merchant  payment.Merchant  `json:"merchant"`
+	ReqID     payment.ReqID     `json:"req_id"`
+	CommandID payment.CommandID `json:"command_id"`
+	Payment   payment.ID        `json:"payment_id"`
+}
+
+// Run reads everything and checks every invariant that it can. An error means
+// that something could not be read, not that an invariant is broken.
+func Run(ctx context.Context, in Inputs) (Report, error) {
+	v := &verifier{
+		in: in, invariants: newInvariants(), commands: map[commandKey]*command{}, payments: map[paymentKey]*history{},
+		poison: map[place]bool{}, ends: map[string]uint64{}, requests: map[requestKey]commandKey{},
+	}
+	if err := v.read(ctx); err != nil {
+		return Report{}, err
+	}
+	v.checkCommands()
+	v.checkJournal()
+	v.checkDeadLetters()
+	if err := v.checkEffects(ctx); err != nil {
+		return Report{}, err
+	}
+	if err := v.checkRows(ctx); err != nil {
+		return Report{}, err
+	}
+	return Report{
+		Results: v.list(), Commands: len(v.commands), Payments: len(v.payments), Events: v.events, Effects: v.effectCount,
+	}, nil
+}
+
+type (
+	commandKey struct {
+		merchant payment.Merchant
+		id       payment.CommandID
+	}
+	paymentKey struct {
+		merchant payment.Merchant
+		id       payment.ID
+	}
+	requestKey struct {
+		merchant payment.Merchant
+		req      payment.ReqID
+	}
+	place struct {
+		stream string
+		seq    uint64
+	}
+)
+
+func (p place) String() string { return fmt.Sprintf("%s/%d", p.stream, p.seq) }
+
+// command is an accepted command.
+type command struct {
+	payment.Command
+	at    place
+	times int // on the streams
+}
+
+type verifier struct {
+	invariants
+	in       Inputs
+	commands map[commandKey]*command
+	requests map[requestKey]commandKey
+	payments map[paymentKey]*history
+	poison   map[place]bool
+	dead     []wire.DeadLetter
+	ends     map[string]uint64 // last sequence read, by stream
+	now      time.Time         // broker time
+
+	events      int
+	effectCount int
+}
+
+// read reads all streams to their present ends. Events come last: a command that
+// was accepted meanwhile is then not taken for one that nobody stored.
+func (v *verifier) read(ctx context.Context) error {
+	for _, s := range v.in.Streams.EventStreams() {
+		if err := v.stream(ctx, s, v.event); err != nil {
+			return err
+		}
+	}
+	for _, s := range v.in.Streams.CommandStreams() {
+		if err := v.stream(ctx, s, v.command); err != nil {
+			return err
+		}
+	}
+	if err := v.stream(ctx, bus.CallbackStream, v.callback); err != nil {
+		return err
+	}
+	return v.stream(ctx, bus.DeadStream, v.deadLetter)
+}
+
+// stream reads one stream and looks for gaps.
+func (v *verifier) stream(ctx context.Context, name string, handle func(bus.Message)) error {
+	state, err := v.in.Streams.StreamState(ctx, name)
+	if err != nil {
+		return err
+	}
+	v.now = state.Now
+	next := max(state.FirstSeq, 1)
+	err = v.in.Streams.Follow(ctx, name, bus.FollowOptions{From: next, ToEnd: true}, func(_ context.Context, batch []bus.Message) error {
+		for _, m := range batch {
+			v.streams.Checked++
+			if m.Seq != next {
+				v.streams.bad(Lost, place{name, m.Seq}.String(), "follows %d: %d message(s) are missing", next-1, m.Seq-next)
+			}
+			next = m.Seq + 1
+			handle(m)
+		}
+		if v.in.Progress != nil {
+			v.in.Progress(len(batch))
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	v.ends[name] = next - 1
+	if next <= state.LastSeq {
+		v.streams.bad(Lost, name, "ends at %d, the broker says %d", next-1, state.LastSeq)
+	}
+	return nil
+}
+
+func (v *verifier) command(m bus.Message) {
+	c, err := wire.UnmarshalCommand(m.Data)
+	at := place{m.Stream, m.Seq}
+	if err != nil {
+		v.poison[at] = true
+		return
+	}
+	c.At = m.Time
+	key := commandKey{c.Merchant, c.ID}
+	if known, twice := v.commands[key]; twice {
+		known.times++
+		return
+	}
+	v.commands[key] = &command{Command: c, at: at, times: 1}
+}
+
+func (v *verifier) event(m bus.Message) {
+	v.events++
+	rec, err := wire.UnmarshalRecord(m.Data)
+	if err != nil {
+		v.chain.bad(Wrong, place{m.Stream, m.Seq}.String(), "cannot be decoded")
+		return
+	}
+	v.follow(rec, m)
+}
+
+func (v *verifier) callback(m bus.Message) {
+	if _, err := wire.UnmarshalCallback(m.Data); err != nil {
+		v.poison[place{m.Stream, m.Seq}] = true
+	}
+}
+
+func (v *verifier) deadLetter(m bus.Message) {
+	d, err := wire.UnmarshalDeadLetter(m.Data)
+	if err != nil {
+		v.buried.bad(Wrong, place{m.Stream, m.Seq}.String(), "is a dead letter that cannot be decoded")
+		return
+	}
+	v.dead = append(v.dead, d)
+}
+
+func digest(data []byte) [sha256.Size]byte { return sha256.Sum256(data) }
