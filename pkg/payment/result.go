@@ -95,11 +95,12 @@ type Mandate struct {
 
 // Buyer is what a provider tells about the buyer. All of it is personal data.
 type Buyer struct {
-	Name     string
-	Email    string
-	Phone    string
-	Shipping *Address
-	Billing  *Address
+	Name       string
+	Email      string
+	Phone      string
+	Shipping   *Address
+	Billing    *Address
+	Instrument string // what the buyer pays with, as the wallet describes it
 }
 
 // Address is a postal address.

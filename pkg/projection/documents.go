@@ -16,11 +16,12 @@ type (
 	}
 	// Buyer is what the provider told of the buyer; personal data.
 	Buyer struct {
-		Name     string   `json:"name,omitempty"`
-		Email    string   `json:"email,omitempty"`
-		Phone    string   `json:"phone,omitempty"`
-		Shipping *Address `json:"shipping,omitempty"`
-		Billing  *Address `json:"billing,omitempty"`
+		Name       string   `json:"name,omitempty"`
+		Email      string   `json:"email,omitempty"`
+		Phone      string   `json:"phone,omitempty"`
+		Shipping   *Address `json:"shipping,omitempty"`
+		Billing    *Address `json:"billing,omitempty"`
+		Instrument string   `json:"instrument,omitempty"`
 	}
 	// Address is a postal address.
 	Address struct {
@@ -55,6 +56,7 @@ func buyerDocument(b *payment.Buyer) *string {
 	}
 	return document(Buyer{
 		Name: b.Name, Email: b.Email, Phone: b.Phone, Shipping: addressOf(b.Shipping), Billing: addressOf(b.Billing),
+		Instrument: b.Instrument,
 	}, true)
 }
 

@@ -263,7 +263,7 @@ func encodeBuyer(b *payment.Buyer) *pb.Buyer {
 		return nil
 	}
 	return &pb.Buyer{
-		Name: b.Name, Email: b.Email, Phone: b.Phone,
+		Name: b.Name, Email: b.Email, Phone: b.Phone, Instrument: b.Instrument,
 		Shipping: encodeAddress(b.Shipping), Billing: encodeAddress(b.Billing),
 	}
 }
@@ -273,7 +273,7 @@ func decodeBuyer(m *pb.Buyer) *payment.Buyer {
 		return nil
 	}
 	return &payment.Buyer{
-		Name: m.GetName(), Email: m.GetEmail(), Phone: m.GetPhone(),
+		Name: m.GetName(), Email: m.GetEmail(), Phone: m.GetPhone(), Instrument: m.GetInstrument(),
 		Shipping: decodeAddress(m.GetShipping()), Billing: decodeAddress(m.GetBilling()),
 	}
 }

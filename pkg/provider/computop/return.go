@@ -52,7 +52,7 @@ func (p *Parser) review(r reply) (payment.Result, error) {
 
 func buyerOf(r reply) *payment.Buyer {
 	b := &payment.Buyer{
-		Email: r.get("email"), Phone: r.get("phonenumber"),
+		Email: r.get("email"), Phone: r.get("phonenumber"), Instrument: r.get("amazonpaymentdescriptor"),
 		Shipping: &payment.Address{
 			Name: r.get("addrname"), Lines: lines(r, "addrstreet", "addrstreet2", "addrstreet3"), City: r.get("addrcity"),
 			Region: r.get("addrstate"), PostalCode: r.get("addrzip"), Country: r.get("addrcountrycode"), Phone: r.get("phonenumber"),

@@ -55,7 +55,7 @@ func TestParseReturn_Review(t *testing.T) {
 					Status: payment.NeedBuyer,
 					Action: &payment.Action{Type: payment.ActionReview, URL: "https://payments.amazon.example/checkout?id=1%2B2", SessionID: "s-1"},
 					Buyer: &payment.Buyer{
-						Name: "Bill Payer", Phone: "+33 1",
+						Name: "Bill Payer", Phone: "+33 1", Instrument: "Visa ****1111",
 						Shipping: &payment.Address{
 							Name: "Rae Ceiver", Lines: []string{"Rue 1", "2e étage"}, City: "Paris", Region: "IDF", PostalCode: "75001", Country: "FR", Phone: "+33 1",
 						},

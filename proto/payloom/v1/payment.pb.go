@@ -1144,7 +1144,9 @@ type Buyer struct {
 	// Where the goods go.
 	Shipping *Address `protobuf:"bytes,4,opt,name=shipping,proto3" json:"shipping,omitempty"`
 	// Where the bill goes.
-	Billing       *Address `protobuf:"bytes,5,opt,name=billing,proto3" json:"billing,omitempty"`
+	Billing *Address `protobuf:"bytes,5,opt,name=billing,proto3" json:"billing,omitempty"`
+	// What the buyer pays with, as the wallet describes it to the buyer.
+	Instrument    string `protobuf:"bytes,6,opt,name=instrument,proto3" json:"instrument,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1212,6 +1214,13 @@ func (x *Buyer) GetBilling() *Address {
 		return x.Billing
 	}
 	return nil
+}
+
+func (x *Buyer) GetInstrument() string {
+	if x != nil {
+		return x.Instrument
+	}
+	return ""
 }
 
 // Address is a postal address.
@@ -1395,13 +1404,16 @@ const file_payloom_v1_payment_proto_rawDesc = "" +
 	"session_id\x18\x06 \x01(\tR\tsessionId\"B\n" +
 	"\aMandate\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12'\n" +
-	"\x05cycle\x18\x02 \x01(\x0e2\x11.payloom.v1.CycleR\x05cycle\"\xa7\x01\n" +
+	"\x05cycle\x18\x02 \x01(\x0e2\x11.payloom.v1.CycleR\x05cycle\"\xc7\x01\n" +
 	"\x05Buyer\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05email\x18\x02 \x01(\tR\x05email\x12\x14\n" +
 	"\x05phone\x18\x03 \x01(\tR\x05phone\x12/\n" +
 	"\bshipping\x18\x04 \x01(\v2\x13.payloom.v1.AddressR\bshipping\x12-\n" +
-	"\abilling\x18\x05 \x01(\v2\x13.payloom.v1.AddressR\abilling\"\xb0\x01\n" +
+	"\abilling\x18\x05 \x01(\v2\x13.payloom.v1.AddressR\abilling\x12\x1e\n" +
+	"\n" +
+	"instrument\x18\x06 \x01(\tR\n" +
+	"instrument\"\xb0\x01\n" +
 	"\aAddress\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05lines\x18\x02 \x03(\tR\x05lines\x12\x12\n" +
