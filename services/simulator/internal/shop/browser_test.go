@@ -189,6 +189,7 @@ func TestShop_InABrowser(t *testing.T) {
 	b.arrives("/shop/review")
 	b.reads("h1", "Review your order")
 	b.reads("address", "Große Gasse 7")
+	b.reads("#instrument", "Visa **** 1111")
 	b.shoot("review")
 	id := b.paymentID()
 	if got := w.payment(id); got.State != payment.StateRequiresAction || got.Amount.Minor != 19340 {
@@ -208,6 +209,7 @@ func TestShop_InABrowser(t *testing.T) {
 	b.click("input[name=instrument][value='1']")
 	b.click("#continue")
 	b.arrives("/shop/review")
+	b.reads("#instrument", "Mastercard **** 4444")
 	b.reads("address", "Paris")
 
 	b.click("input[value=standard]")

@@ -12,7 +12,7 @@ type prices map[payment.Currency]int64
 
 // shelf is all that is sold.
 var shelf = []product{
-	{"blanket", "Herringbone blanket", "Woven of undyed lambswool, 130 × 180 cm.", prices{"EUR": 12900, "GBP": 10900, "USD": 13900, "JPY": 19800}},
+	{"blanket", "Herringbone blanket", "Woven of undyed lambswool, 130\u00a0×\u00a0180\u00a0cm.", prices{"EUR": 12900, "GBP": 10900, "USD": 13900, "JPY": 19800}},
 	{"scarf", "Indigo scarf", "Soft linen, dyed in the yarn. Gets softer still.", prices{"EUR": 4950, "GBP": 4250, "USD": 5450, "JPY": 7800}},
 	{"loom", "Little loom", "All a beginner needs: frame, shuttle, comb and two skeins.", prices{"EUR": 3400, "GBP": 2900, "USD": 3700, "JPY": 5400}},
 }

@@ -316,7 +316,7 @@ func shown(p payment.Payment) paid {
 		out.Action = &action{Type: a.Type, URL: a.URL, Payload: a.Payload, Signature: a.Signature, PublicKeyID: a.PublicKeyID, SessionID: a.SessionID}
 	}
 	if b := p.Buyer; b != nil {
-		out.Buyer = &buyer{Name: b.Name, Email: b.Email, Phone: b.Phone, Shipping: shownAddress(b.Shipping), Billing: shownAddress(b.Billing)}
+		out.Buyer = &buyer{Name: b.Name, Email: b.Email, Phone: b.Phone, Instrument: b.Instrument, Shipping: shownAddress(b.Shipping), Billing: shownAddress(b.Billing)}
 	}
 	for _, o := range p.Operations {
 		out.Operations = append(out.Operations, operation{CommandID: string(o.ID), Kind: o.Kind, Status: o.Status, Amount: moneyOf(o.Amount), Reason: o.Reason})
