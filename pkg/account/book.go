@@ -55,6 +55,7 @@ type Merchant struct {
 	ID       payment.Merchant
 	Keys     []APIKey
 	Accounts []*Account // in the order of the file
+	Webhooks []*Webhook // likewise
 	Line     int        // in the file, as are the next two
 }
 

@@ -19,6 +19,7 @@ func Check(b *Book, exams ...Exam) []Problem {
 		all = append(all, m.check(b.path)...)
 	}
 	all = append(all, b.sharedSecrets()...)
+	all = append(all, b.webhookProblems()...)
 	for a := range b.Accounts() {
 		all = append(all, a.rotations()...)
 		for _, exam := range exams {

@@ -18,6 +18,12 @@
 //	        settings: {merchant_id: demo_mid, cipher: blowfish}
 //	        secrets:
 //	          mac: [{id: "2", ref: "file:/run/secrets/mac-2"}, {id: "1", ref: "env:MAC_1"}]
+//	    webhooks:                 # who is told what became of operations; see docs/events.md
+//	      - id: orders            # names it in logs and rows; left out: made of the URL
+//	        url: https://shop.example/payloom   # http only for localhost, and not with live accounts
+//	        events: [payment.*, payout.paid]    # left out: all
+//	        personal_data: false  # true: bodies hold what is known of the buyer
+//	        secrets: [{id: "1", ref: "file:/run/secrets/webhook"}]   # whsec_...; two during a rotation
 //
 // What stands below settings is the provider's own affair; the package hands it
 // over as it is. Every secret is a list: the first entry is the one to sign and

@@ -64,6 +64,7 @@ func (s *schema) merchant(e entry, b *Book) *Merchant {
 	for _, a := range m.list("accounts") {
 		merchant.Accounts = append(merchant.Accounts, s.account(a, merchant))
 	}
+	s.webhooks(&m, merchant)
 	m.finish()
 	return merchant
 }
