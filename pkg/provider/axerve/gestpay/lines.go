@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/payloom/payloom/pkg/jsonlines"
 )
@@ -96,9 +97,15 @@ func (q lineRequest) build() (any, error) {
 	}
 	m, err := BuildElements(version, q.Operation, elements)
 	if err != nil {
-		return nil, err
+		return nil, inOneLine(err)
 	}
 	return buildReply{Action: m.Action, ContentType: m.ContentType, Body: string(m.Body)}, nil
+}
+
+// inOneLine joins the reasons of a refused request.
+func inOneLine(err error) error {
+	text := strings.ReplaceAll(err.Error(), ErrRequest.Error()+": ", "")
+	return errors.New(strings.ReplaceAll(text, "\n", "; "))
 }
 
 var errParams = errors.New("params must be an object of texts, objects and lists")
