@@ -65,6 +65,8 @@ type paygateSim struct {
 	calls atomic.Int64
 	mu    sync.Mutex
 	heard []providertest.Delivery
+	lies  []providertest.Delivery // what came while forging
+	lying bool
 	rules map[computopsim.Op]int
 }
 
@@ -73,6 +75,7 @@ func (s *shops) start(t *testing.T) *paygateSim {
 	sim, err := computopsim.New(computopsim.Config{
 		Merchants: []computopsim.Merchant{{ID: mid, Cipher: paygate.Blowfish, CipherKey: cipherKey, MACKey: macKey}},
 		Seed:      1, RelaxURLs: true, TimeScale: 100,
+		RefundDelay: 10 * time.Second, // simulated, so that refunds are seen under way
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -103,7 +106,11 @@ func (p *paygateSim) hear(w http.ResponseWriter, r *http.Request) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.heard = append(p.heard, providertest.Delivery{Header: r.Header, Body: body})
+	to := &p.heard
+	if p.lying {
+		to = &p.lies
+	}
+	*to = append(*to, providertest.Delivery{Header: r.Header, Body: body})
 	_, _ = io.WriteString(w, "OK")
 }
 
@@ -209,4 +216,24 @@ func (p *paygateSim) Callbacks() []providertest.Delivery {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return append([]providertest.Delivery{}, p.heard...)
+}
+
+func (p *paygateSim) Forge(c provider.Call) (providertest.Delivery, error) {
+	p.lie(true)
+	defer p.lie(false)
+	if err := errors.Join(p.sim.Forge(mid, c.Operation.Attempt.Key), p.Quiet()); err != nil {
+		return providertest.Delivery{}, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.lies) == 0 {
+		return providertest.Delivery{}, errors.New("nothing was forged")
+	}
+	return p.lies[len(p.lies)-1], nil
+}
+
+func (p *paygateSim) lie(on bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lying = on
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -124,6 +125,14 @@ func (s *fakeSim) Recorded(c provider.Call) (payment.Money, bool) {
 		}
 	}
 	return payment.Money{}, false
+}
+
+func (s *fakeSim) Forge(provider.Call) (providertest.Delivery, error) {
+	sent := s.Callbacks()
+	d := sent[len(sent)-1]
+	d.Header = d.Header.Clone()
+	d.Header.Set("X-Signature", strings.Repeat("0", 64))
+	return d, nil
 }
 
 func (s *fakeSim) Calls() int {

@@ -82,4 +82,7 @@ type Simulator interface {
 	// Callbacks returns what was sent to us so far, in order. All of it is
 	// authentic.
 	Callbacks() []Delivery
+	// Forge returns a callback that says of c what a genuine one would, made by
+	// somebody who does not have our secret.
+	Forge(c provider.Call) (Delivery, error)
 }

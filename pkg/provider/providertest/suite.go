@@ -69,7 +69,7 @@ func rows() []row {
 		{"a deadline is respected", eachSubject(deadline)},
 		{"a cancelled call is not made", eachSubject(cancelled)},
 		{"amounts are exact or refused", amounts},
-		{"callbacks: valid, repeated, flipped, empty, huge", callbacks},
+		{"callbacks: valid, repeated, flipped, forged, empty, huge", callbacks},
 		{"callback and inquiry tell the same story", sameStory},
 		{"nobody learns a secret", secrets},
 		{"fifty at once", fiftyAtOnce},
