@@ -12,8 +12,7 @@ const (
 	// keySeparator is a character that payment ids do not have and TransID may.
 	keySeparator = "."
 	// settle covers the send window (2 s), the look before a cancellation (10 s),
-	// bytes in flight (10 s), and Paygate's
-	// own time-outs towards Amazon.
+	// bytes in flight (10 s) and Paygate's own time-outs towards Amazon.
 	settle = 60 * time.Second
 	// maxAmount is what n..10 holds.
 	maxAmount = 9_999_999_999
