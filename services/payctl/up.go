@@ -44,6 +44,8 @@ func (a *app) stackOptions(f stackFlags) (stack.Options, error) {
 		Dir: a.dir, Ports: ports, Workers: f.workers, Durability: f.durability, Note: a.console.Note,
 		NATSURL: environ["NATS_URL"], MonitorURL: environ["NATS_MONITOR_URL"], DatabaseURL: environ["DATABASE_URL"],
 	}
+	// Rows of another broker's streams must not meet those of a new one.
+	o.OwnDatabase = o.NATSURL == "" && a.dir == ""
 	if f.verbose {
 		o.Verbose = a.err
 	}

@@ -162,7 +162,7 @@ func one(ctx context.Context, env Env, patience time.Duration, s scenario, name 
 	began := time.Now()
 	err := s.run(ctx, r)
 	if err == nil {
-		err = r.checkLedgers(ctx)
+		err = errors.Join(r.checkLedgers(ctx), r.checkFaults(ctx))
 	}
 	ids := r.ids
 	for len(ids) < s.payments {

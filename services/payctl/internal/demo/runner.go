@@ -21,6 +21,7 @@ type runner struct {
 	name     string
 	ids      []string
 	requests int
+	faults   []int               // ids of the rules that were added
 	expected map[string][]effect // by payment
 }
 
@@ -191,10 +192,34 @@ func (r *runner) fault(ctx context.Context, id string, rule computopsim.Rule) er
 	if rule.Times == 0 {
 		rule.Times = 1
 	}
-	if _, err := r.env.Computop.AddRule(ctx, rule); err != nil {
+	added, err := r.env.Computop.AddRule(ctx, rule)
+	if err != nil {
 		return fmt.Errorf("%w: script %s: %w", ErrWrong, rule.Fault, err)
 	}
+	r.faults = append(r.faults, added.ID)
 	return nil
+}
+
+// checkFaults checks that every fault has happened: a run that met none proves
+// nothing. It removes them.
+func (r *runner) checkFaults(ctx context.Context) error {
+	if len(r.faults) == 0 {
+		return nil
+	}
+	rules, err := r.env.Computop.Rules(ctx)
+	if err != nil {
+		return fmt.Errorf("%w: read the faults: %w", ErrWrong, err)
+	}
+	var errs []error
+	for _, rule := range rules {
+		if slices.Contains(r.faults, rule.ID) && rule.Hits == 0 {
+			errs = append(errs, fmt.Errorf("%w: payment %s: the fault %s of %s never happened", ErrWrong, rule.TransID, rule.Fault, rule.Operation))
+		}
+	}
+	for _, id := range r.faults {
+		errs = append(errs, r.env.Computop.RemoveRule(ctx, id))
+	}
+	return errors.Join(errs...)
 }
 
 // checkLedgers compares the provider's ledger with what was expected: each effect

@@ -33,21 +33,25 @@ func plain() []scenario {
 	}
 }
 
-// troubled lists those with faults, the longest first.
+// troubled lists those with faults, the longest first. Where the notify of the
+// outcome vanishes too, only an inquiry can tell what became of the money.
 func troubled() []scenario {
 	capture, credit := computopsim.OpCapture, computopsim.OpCredit
-	auth := computopsim.OpNotifyAuth
+	captured, refunded, authorized := computopsim.OpNotifyCapture, computopsim.OpNotifyCredit, computopsim.OpNotifyAuth
+	silent := computopsim.Rule{Operation: captured, Fault: computopsim.FaultVanish}
 	return []scenario{
-		{"capture, answer never comes", 1, captureUnder(computopsim.Rule{Operation: capture, Fault: computopsim.FaultTimeoutAfter})},
-		{"capture, connection reset after effect", 1, captureUnder(computopsim.Rule{Operation: capture, Fault: computopsim.FaultResetAfter})},
-		{"capture, 500 after effect", 1, captureUnder(computopsim.Rule{Operation: capture, Fault: computopsim.FaultHTTP500After})},
-		{"capture, garbage after effect", 1, captureUnder(computopsim.Rule{Operation: capture, Fault: computopsim.FaultGarbageAfter})},
-		{"refund, connection reset after effect", 1, refundUnder(computopsim.Rule{Operation: credit, Fault: computopsim.FaultResetAfter})},
+		{"capture, no answer, no notify", 1, captureUnder(computopsim.Rule{Operation: capture, Fault: computopsim.FaultTimeoutAfter}, silent)},
+		{"capture, no answer", 1, captureUnder(computopsim.Rule{Operation: capture, Fault: computopsim.FaultTimeoutAfter})},
+		{"capture, reset after effect", 1, captureUnder(computopsim.Rule{Operation: capture, Fault: computopsim.FaultResetAfter}, silent)},
+		{"capture, 500 after effect", 1, captureUnder(computopsim.Rule{Operation: capture, Fault: computopsim.FaultHTTP500After}, silent)},
+		{"capture, garbage after effect", 1, captureUnder(computopsim.Rule{Operation: capture, Fault: computopsim.FaultGarbageAfter}, silent)},
+		{"refund, reset after effect", 1, refundUnder(
+			computopsim.Rule{Operation: credit, Fault: computopsim.FaultResetAfter}, computopsim.Rule{Operation: refunded, Fault: computopsim.FaultVanish})},
 		{"capture, throttled", 1, captureUnder(computopsim.Rule{Operation: capture, Fault: computopsim.FaultThrottled, Delay: time.Second})},
-		{"notify three times", 1, captureUnder(computopsim.Rule{Operation: auth, Fault: computopsim.FaultDuplicate, Count: 2})},
-		{"notify late", 1, captureUnder(computopsim.Rule{Operation: auth, Fault: computopsim.FaultLate, Delay: 3 * time.Second})},
-		{"notify after a forged one", 1, captureUnder(computopsim.Rule{Operation: auth, Fault: computopsim.FaultForged})},
-		{"notify of the capture out of order", 1, captureUnder(computopsim.Rule{Operation: computopsim.OpNotifyCapture, Fault: computopsim.FaultReordered})},
+		{"notify three times", 1, captureUnder(computopsim.Rule{Operation: authorized, Fault: computopsim.FaultDuplicate, Count: 2})},
+		{"notify late", 1, captureUnder(computopsim.Rule{Operation: authorized, Fault: computopsim.FaultLate, Delay: 3 * time.Second})},
+		{"notify after a forged one", 1, captureUnder(computopsim.Rule{Operation: authorized, Fault: computopsim.FaultForged})},
+		{"notify of the capture, forged first", 1, captureUnder(computopsim.Rule{Operation: captured, Fault: computopsim.FaultForged})},
 	}
 }
 
@@ -211,35 +215,41 @@ func Mandate(ctx context.Context, env Env, id string) (string, error) {
 }
 
 // captureUnder authorises and captures while something goes wrong.
-func captureUnder(rule computopsim.Rule) func(context.Context, *runner) error {
-	return func(ctx context.Context, r *runner) error {
-		// The payment has the run's name; the rule must be there before it is.
-		if err := r.fault(ctx, r.name, rule); err != nil {
-			return err
-		}
-		return authorizeAndCapture(ctx, r)
-	}
+func captureUnder(rules ...computopsim.Rule) func(context.Context, *runner) error {
+	return under(authorizeAndCapture, rules...)
 }
 
 // refundUnder sells and refunds while something goes wrong.
-func refundUnder(rule computopsim.Rule) func(context.Context, *runner) error {
+func refundUnder(rules ...computopsim.Rule) func(context.Context, *runner) error {
+	return under(fullRefund, rules...)
+}
+
+// under runs a scenario of one payment, which has the run's name, with faults that
+// are there before it is.
+func under(run func(context.Context, *runner) error, rules ...computopsim.Rule) func(context.Context, *runner) error {
 	return func(ctx context.Context, r *runner) error {
-		if err := r.fault(ctx, r.name, rule); err != nil {
-			return err
+		for _, rule := range rules {
+			if err := r.fault(ctx, r.name, rule); err != nil {
+				return err
+			}
 		}
-		return fullRefund(ctx, r)
+		return run(ctx, r)
 	}
 }
 
 // killed captures while the worker is killed between intent and outcome: the money
-// has moved, and nobody was left to hear of it.
+// has moved, nobody was left to hear of it, and no notify tells.
 func killed() scenario {
-	return scenario{"capture, worker killed before the outcome is stored", 1, func(ctx context.Context, r *runner) error {
+	return scenario{"capture, worker killed before the outcome", 1, func(ctx context.Context, r *runner) error {
+		for _, rule := range []computopsim.Rule{
+			{Operation: computopsim.OpCapture, Fault: computopsim.FaultTimeoutAfter}, {Operation: computopsim.OpNotifyCapture, Fault: computopsim.FaultVanish},
+		} {
+			if err := r.fault(ctx, r.name, rule); err != nil {
+				return err
+			}
+		}
 		id, err := r.paid(ctx, 4999, manual, "authorized", nil)
 		if err != nil {
-			return err
-		}
-		if err := r.fault(ctx, id, computopsim.Rule{Operation: computopsim.OpCapture, Fault: computopsim.FaultTimeoutAfter}); err != nil {
 			return err
 		}
 		r.expect(id, computopsim.KindCapture, 4999)

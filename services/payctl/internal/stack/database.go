@@ -2,8 +2,15 @@ package stack
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
 	"fmt"
+	"net/url"
 	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/payloom/payloom/pkg/bus"
 	"github.com/payloom/payloom/pkg/pgbox"
@@ -15,9 +22,14 @@ const databaseName = "payloom"
 // startDatabase starts or takes over the database and migrates it.
 func (s *Stack) startDatabase(ctx context.Context) error {
 	s.database = s.opts.DatabaseURL
-	if s.database == "" {
+	switch {
+	case s.database == "":
 		if err := s.startPostgres(ctx); err != nil {
 			return err
+		}
+	case s.opts.OwnDatabase:
+		if err := s.makeDatabase(ctx); err != nil {
+			return fmt.Errorf("a database on the server at DATABASE_URL: %w", err)
 		}
 	}
 	if err := s.migrate(ctx); err != nil {
@@ -44,12 +56,60 @@ func (s *Stack) startPostgres(ctx context.Context) error {
 	return nil
 }
 
+// makeDatabase makes a database of a new name beside the one that was named.
+func (s *Stack) makeDatabase(ctx context.Context) error {
+	name := databaseName + "_" + strings.ToLower(rand.Text()[:10])
+	fresh, err := withDatabase(s.opts.DatabaseURL, name)
+	if err != nil {
+		return err
+	}
+	if err := s.atServer(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()); err != nil {
+		return err
+	}
+	s.database = fresh
+	s.onStop("database "+name, func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), databasePatience)
+		defer cancel()
+		return s.atServer(ctx, "DROP DATABASE "+pgx.Identifier{name}.Sanitize()+" WITH (FORCE)")
+	})
+	return nil
+}
+
+const databasePatience = 30 * time.Second
+
+func (s *Stack) atServer(ctx context.Context, sql string) error {
+	conn, err := pgx.Connect(ctx, s.opts.DatabaseURL)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	_, err = conn.Exec(ctx, sql)
+	return err
+}
+
+// withDatabase returns dsn, a URL or keywords as libpq takes them, for another
+// database.
+func withDatabase(dsn, name string) (string, error) {
+	if !strings.Contains(dsn, "://") {
+		return dsn + " dbname=" + name, nil // of two the last counts
+	}
+	u, err := url.Parse(dsn)
+	if err != nil {
+		return "", errors.New("is no URL") // the library's message would show the password
+	}
+	u.Path = "/" + name
+	return u.String(), nil
+}
+
 // DatabaseURL returns how the database is reached. It holds a password.
 func (s *Stack) DatabaseURL() string { return s.database }
 
 // migrate makes the tables that are missing.
 func (s *Stack) migrate(ctx context.Context) error {
 	lines, err := projection.Migrate(ctx, s.database)
+	if s.opts.DatabaseURL == "" || s.opts.OwnDatabase {
+		return err // everything is new; that is no news
+	}
 	for _, line := range lines {
 		s.opts.Note("migrated: " + line)
 	}

@@ -26,8 +26,11 @@ type Options struct {
 	// NATSURL and MonitorURL name a broker to use instead of an own one.
 	NATSURL    string
 	MonitorURL string
-	// DatabaseURL names a database to use instead of an own server.
+	// DatabaseURL names a database to use instead of an own server. With
+	// OwnDatabase only its server is used: a fresh database is made there, and
+	// dropped by Stop.
 	DatabaseURL string
+	OwnDatabase bool
 
 	// Env is given to every service besides what it needs, such as LOG_LEVEL.
 	Env map[string]string
