@@ -15,8 +15,8 @@ type Config struct {
 	Bus bus.Config
 
 	HTTPAddr string      `env:"HTTP_ADDR" envDefault:":8082" desc:"address of the query API; port 0 takes a free one"`
-	Database conf.Secret `env:"DATABASE_URL,required" desc:"Postgres of the projection, a URL or keywords of libpq"`
-	Accounts string      `env:"PAYLOOM_ACCOUNTS,required" desc:"file of merchants and API keys; changes are followed"`
+	Database conf.Secret `env:"DATABASE_URL,required,notEmpty" desc:"Postgres of the projection, a URL or keywords of libpq"`
+	Accounts string      `env:"PAYLOOM_ACCOUNTS,required,notEmpty" desc:"file of merchants and API keys; changes are followed"`
 
 	BatchSize int           `env:"PROJECTION_BATCH" envDefault:"500" desc:"most messages in a transaction"`
 	BatchWait time.Duration `env:"PROJECTION_WAIT" envDefault:"10ms" desc:"longest wait for a batch to fill; it adds to latency when little is going on"`

@@ -35,7 +35,8 @@ func (p *params) blame(name, code, format string, args ...any) {
 	p.wrong = append(p.wrong, service.FieldError{Field: name, Code: code, Detail: fmt.Sprintf(format, args...)})
 }
 
-// text returns the parameter called name, or "" when it is missing or blamed.
+// text returns the parameter called name, or "" when it is missing, which one
+// without a value counts as, or blamed.
 func (p *params) text(name string) string {
 	p.asked = append(p.asked, name)
 	all := p.values[name]
@@ -45,8 +46,6 @@ func (p *params) text(name string) string {
 	case len(all) > 1:
 		p.blame(name, "repeated", "is there %d times", len(all))
 		return ""
-	case all[0] == "":
-		p.blame(name, "empty", "has no value")
 	}
 	return all[0]
 }
