@@ -275,6 +275,43 @@ func TestObserve_TheBuyerChangesTheAddress(t *testing.T) {
 	}
 }
 
+func TestObserve_NotifyAfterInquiry(t *testing.T) {
+	t.Parallel()
+	l := newLedger(t)
+	byInquiry(500)(l)
+	r := approved("another-ref", 500)
+	r.Refs = map[string]string{"charge_id": "c1"}
+	l.observe(callback(payment.Authorize, r))
+	if l.p.Refs["charge_id"] != "c1" || l.p.Notified.IsZero() {
+		t.Errorf("refs %v, notified %v: what only the notify tells is lost", l.p.Refs, l.p.Notified)
+	}
+	if again := l.observe(callback(payment.Authorize, r)); len(again) != 0 {
+		t.Errorf("told again: %d events", len(again))
+	}
+}
+
+// TestObserve_LateNotifyOfASettledRefund: the first refund was found by inquiry,
+// under another reference than its notify bears, and a second is under way.
+func TestObserve_LateNotifyOfASettledRefund(t *testing.T) {
+	t.Parallel()
+	l := newLedger(t)
+	captured(900, 900)(l)
+	first, second := command(payment.Refund, "first", 100), command(payment.Refund, "second", 100)
+	l.mustStart(first)
+	l.observe(answer(first, approved("by-inquiry", 100)))
+	l.mustStart(second)
+	late := callback(payment.Refund, approved("by-notify", 100))
+	late.Result.Totals = &payment.Totals{Authorized: 900, Captured: 900, Refunded: 100}
+	if events := l.observe(late); len(events) != 0 {
+		t.Fatalf("%d events: the late notify was taken for the second refund's", len(events))
+	}
+	late.Result.Totals.Refunded = 200
+	l.observe(late)
+	if op, _ := l.p.Operation(second.ID); op.Status != payment.OpSucceeded || l.p.Refunded != 200 {
+		t.Errorf("the second refund is %s, refunded %d", op.Status, l.p.Refunded)
+	}
+}
+
 func TestObserve_PayoutTakenBack(t *testing.T) {
 	t.Parallel()
 	l := newLedger(t)

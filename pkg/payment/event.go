@@ -175,7 +175,10 @@ type (
 	// CallbackConfirmed says that a callback confirmed what was already known by
 	// other means. Providers that want their first notify answered before
 	// follow-ups need it.
-	CallbackConfirmed struct{ Ref string }
+	CallbackConfirmed struct {
+		Ref  string
+		Refs map[string]string
+	}
 	// LateOutcome says that an outcome arrived which the ledger has no place for,
 	// a success after a failure or of a voided attempt. It freezes the payment.
 	LateOutcome struct {

@@ -52,7 +52,7 @@ func (p *Payment) apply(e Event) {
 	case MandateIssued:
 		p.Mandate = &d.Mandate
 	case CallbackConfirmed:
-		// Notified is all there is to it, and Fold has set it.
+		p.learn(d.Refs) // Fold has set Notified
 	case LateOutcome:
 		p.Frozen = "late outcome: " + string(d.Kind) + " " + string(d.Status)
 	case Synced:

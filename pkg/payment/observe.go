@@ -50,8 +50,7 @@ func match(p Payment, o Observation) (Operation, bool) {
 	if o.Command != "" {
 		return p.Operation(o.Command)
 	}
-	var last Operation
-	found := false
+	var last, settled Operation
 	for _, op := range p.Operations {
 		if op.Kind != o.Kind || !sameKey(op, o) {
 			continue
@@ -59,17 +58,32 @@ func match(p Payment, o Observation) (Operation, bool) {
 		if o.Ref != "" && op.Ref == o.Ref {
 			return op, true
 		}
-		last, found = op, true
+		if last = op; op.Status.Terminal() {
+			settled = op
+		}
+	}
+	if settled.ID != "" && p.counts(o) {
+		return settled, true
 	}
 	if op, ok := p.Unsettled(o.Kind); ok && sameKey(op, o) {
 		return op, true
 	}
 	// A reference that none of ours has speaks of something we did not do,
 	// unless ours never learnt its reference.
-	if found && o.Ref != "" && last.Ref != "" && o.Kind != Authorize {
+	if o.Ref != "" && last.Ref != "" && o.Kind != Authorize {
 		return Operation{}, false
 	}
-	return last, found
+	return last, last.ID != ""
+}
+
+// counts tells whether p's own sums hold all that o tells of: it is then about
+// an operation that was settled before, whatever reference it bears.
+func (p Payment) counts(o Observation) bool {
+	t := o.Result.Totals
+	if t == nil || o.Result.Status != Approved {
+		return false
+	}
+	return (o.Kind == Capture && t.Captured <= p.Captured) || (o.Kind == Refund && t.Refunded <= p.Refunded)
 }
 
 func sameKey(op Operation, o Observation) bool {
@@ -231,7 +245,7 @@ func (w witness) late() []Event {
 	case r.Status == Approved && w.p.Frozen == "":
 		return w.one(LateOutcome{Kind: w.op.Kind, Status: r.Status, Ref: w.ref(), Code: r.Code, Amount: r.Amount})
 	case r.Status.Final() && w.opensGate():
-		return w.one(CallbackConfirmed{Ref: w.ref()})
+		return w.one(CallbackConfirmed{Ref: w.ref(), Refs: r.Refs})
 	}
 	return nil
 }
@@ -242,12 +256,26 @@ func (w witness) reversal() bool {
 		w.o.Result.Reason == ReasonReversed
 }
 
+// confirmed returns what a success that is known already adds: the callback that
+// follow-ups wait for, and references that only it told.
 func (w witness) confirmed() []Event {
 	var events []Event
-	if w.opensGate() {
-		events = w.one(CallbackConfirmed{Ref: w.ref()})
+	if w.opensGate() || w.tellsRefs() {
+		events = w.one(CallbackConfirmed{Ref: w.ref(), Refs: w.o.Result.Refs})
 	}
 	return w.mandate(events)
+}
+
+func (w witness) tellsRefs() bool {
+	if w.o.Source != FromCallback {
+		return false
+	}
+	for name := range w.o.Result.Refs {
+		if w.p.Refs[name] == "" {
+			return true
+		}
+	}
+	return false
 }
 
 // opensGate tells whether o is the first final callback of the payment.

@@ -25,7 +25,7 @@ func (c *coder) decodeData(m *pb.Event) payment.EventData {
 	case *pb.Event_MandateIssued:
 		return c.decodeMandateIssued(d.MandateIssued)
 	case *pb.Event_CallbackConfirmed:
-		return payment.CallbackConfirmed{Ref: d.CallbackConfirmed.GetRef()}
+		return payment.CallbackConfirmed{Ref: d.CallbackConfirmed.GetRef(), Refs: decodeRefs(d.CallbackConfirmed.GetRefs())}
 	case *pb.Event_LateOutcome:
 		return c.decodeLateOutcome(d.LateOutcome)
 	case *pb.Event_Synced:

@@ -25,7 +25,7 @@ func (c *coder) encodeData(m *pb.Event, d payment.EventData) {
 	case payment.MandateIssued:
 		m.Data = &pb.Event_MandateIssued{MandateIssued: &pb.MandateIssued{Mandate: c.encodeMandate(&d.Mandate)}}
 	case payment.CallbackConfirmed:
-		m.Data = &pb.Event_CallbackConfirmed{CallbackConfirmed: &pb.CallbackConfirmed{Ref: d.Ref}}
+		m.Data = &pb.Event_CallbackConfirmed{CallbackConfirmed: &pb.CallbackConfirmed{Ref: d.Ref, Refs: d.Refs}}
 	case payment.LateOutcome:
 		m.Data = &pb.Event_LateOutcome{LateOutcome: c.encodeLateOutcome(d)}
 	case payment.Synced:

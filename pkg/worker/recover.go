@@ -32,6 +32,10 @@ func (w *Worker) recover(ctx context.Context, head payment.Head, cmd payment.Com
 func (w *Worker) resend(ctx context.Context, head payment.Head, call provider.Call) error {
 	result, err := w.submit(ctx, call, time.Now().Add(w.limits.SendWindow))
 	w.probe(Answered)
+	if e := provider.AsError(err); err != nil && e.Failure == provider.NotSent {
+		// That this call was not executed says nothing of the one before it.
+		err = &provider.Error{Failure: provider.Unknown, Reason: e.Reason, Code: e.Code, After: e.After, Err: e}
+	}
 	return w.record(ctx, head, call, result, err)
 }
 

@@ -35,6 +35,7 @@ func TestHandle_Outcomes(t *testing.T) {
 		"T3: an error of no kind is doubt":              {provider.T3, []deed{panicky}, false, payment.OpSucceeded, 1, 2},
 		"T1: answer lost: sent again under the key":     {provider.T1, []deed{lostAfter}, true, payment.OpSucceeded, 1, 2},
 		"T2: answer lost: sent again, recognised":       {provider.T2, []deed{lostAfter}, true, payment.OpSucceeded, 1, 2},
+		"T1: a resend that is refused settles nothing":  {provider.T1, []deed{lostAfter, refuse, unreachable}, true, payment.OpSucceeded, 1, 4},
 		"T4: answer lost: a person must look":           {provider.T4, []deed{lostAfter}, false, payment.OpParked, 1, 1},
 		"T4: request lost: a person must look":          {provider.T4, []deed{lostBefore}, false, payment.OpParked, 0, 1},
 	}

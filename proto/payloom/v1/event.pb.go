@@ -1588,7 +1588,9 @@ func (x *MandateIssued) GetMandate() *Mandate {
 type CallbackConfirmed struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The provider's id of the operation.
-	Ref           string `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
+	Ref string `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
+	// The provider's references that later operations need.
+	Refs          map[string]string `protobuf:"bytes,2,rep,name=refs,proto3" json:"refs,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1628,6 +1630,13 @@ func (x *CallbackConfirmed) GetRef() string {
 		return x.Ref
 	}
 	return ""
+}
+
+func (x *CallbackConfirmed) GetRefs() map[string]string {
+	if x != nil {
+		return x.Refs
+	}
+	return nil
 }
 
 // LateOutcome says that an outcome arrived which the payment has no place for: a
@@ -1946,9 +1955,13 @@ const file_payloom_v1_event_proto_rawDesc = "" +
 	"\x06action\x18\x02 \x01(\v2\x12.payloom.v1.ActionR\x06action\x123\n" +
 	"\atold_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x06toldAt\">\n" +
 	"\rMandateIssued\x12-\n" +
-	"\amandate\x18\x01 \x01(\v2\x13.payloom.v1.MandateR\amandate\"%\n" +
+	"\amandate\x18\x01 \x01(\v2\x13.payloom.v1.MandateR\amandate\"\x9b\x01\n" +
 	"\x11CallbackConfirmed\x12\x10\n" +
-	"\x03ref\x18\x01 \x01(\tR\x03ref\"\xa3\x01\n" +
+	"\x03ref\x18\x01 \x01(\tR\x03ref\x12;\n" +
+	"\x04refs\x18\x02 \x03(\v2'.payloom.v1.CallbackConfirmed.RefsEntryR\x04refs\x1a7\n" +
+	"\tRefsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa3\x01\n" +
 	"\vLateOutcome\x12$\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x10.payloom.v1.KindR\x04kind\x120\n" +
 	"\x06status\x18\x02 \x01(\x0e2\x18.payloom.v1.ResultStatusR\x06status\x12\x10\n" +
@@ -1993,7 +2006,7 @@ func file_payloom_v1_event_proto_rawDescGZIP() []byte {
 }
 
 var file_payloom_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_payloom_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_payloom_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_payloom_v1_event_proto_goTypes = []any{
 	(Source)(0),                   // 0: payloom.v1.Source
 	(ResultStatus)(0),             // 1: payloom.v1.ResultStatus
@@ -2019,18 +2032,19 @@ var file_payloom_v1_event_proto_goTypes = []any{
 	nil,                           // 21: payloom.v1.ActionRequired.RefsEntry
 	nil,                           // 22: payloom.v1.OperationPending.RefsEntry
 	nil,                           // 23: payloom.v1.OperationSucceeded.RefsEntry
-	(*timestamppb.Timestamp)(nil), // 24: google.protobuf.Timestamp
-	(*Payment)(nil),               // 25: payloom.v1.Payment
-	(Kind)(0),                     // 26: payloom.v1.Kind
-	(*Money)(nil),                 // 27: payloom.v1.Money
-	(*Terms)(nil),                 // 28: payloom.v1.Terms
-	(Reason)(0),                   // 29: payloom.v1.Reason
-	(*Action)(nil),                // 30: payloom.v1.Action
-	(*Buyer)(nil),                 // 31: payloom.v1.Buyer
-	(*Mandate)(nil),               // 32: payloom.v1.Mandate
+	nil,                           // 24: payloom.v1.CallbackConfirmed.RefsEntry
+	(*timestamppb.Timestamp)(nil), // 25: google.protobuf.Timestamp
+	(*Payment)(nil),               // 26: payloom.v1.Payment
+	(Kind)(0),                     // 27: payloom.v1.Kind
+	(*Money)(nil),                 // 28: payloom.v1.Money
+	(*Terms)(nil),                 // 29: payloom.v1.Terms
+	(Reason)(0),                   // 30: payloom.v1.Reason
+	(*Action)(nil),                // 31: payloom.v1.Action
+	(*Buyer)(nil),                 // 32: payloom.v1.Buyer
+	(*Mandate)(nil),               // 33: payloom.v1.Mandate
 }
 var file_payloom_v1_event_proto_depIdxs = []int32{
-	24, // 0: payloom.v1.Event.at:type_name -> google.protobuf.Timestamp
+	25, // 0: payloom.v1.Event.at:type_name -> google.protobuf.Timestamp
 	0,  // 1: payloom.v1.Event.source:type_name -> payloom.v1.Source
 	3,  // 2: payloom.v1.Event.attempt_started:type_name -> payloom.v1.AttemptStarted
 	4,  // 3: payloom.v1.Event.attempt_not_sent:type_name -> payloom.v1.AttemptNotSent
@@ -2049,37 +2063,38 @@ var file_payloom_v1_event_proto_depIdxs = []int32{
 	17, // 16: payloom.v1.Event.callback_confirmed:type_name -> payloom.v1.CallbackConfirmed
 	18, // 17: payloom.v1.Event.late_outcome:type_name -> payloom.v1.LateOutcome
 	19, // 18: payloom.v1.Event.synced:type_name -> payloom.v1.Synced
-	25, // 19: payloom.v1.Event.snapshot:type_name -> payloom.v1.Payment
-	26, // 20: payloom.v1.AttemptStarted.kind:type_name -> payloom.v1.Kind
-	27, // 21: payloom.v1.AttemptStarted.amount:type_name -> payloom.v1.Money
-	28, // 22: payloom.v1.AttemptStarted.terms:type_name -> payloom.v1.Terms
-	29, // 23: payloom.v1.AttemptNotSent.reason:type_name -> payloom.v1.Reason
-	24, // 24: payloom.v1.AttemptNotSent.retry_at:type_name -> google.protobuf.Timestamp
-	30, // 25: payloom.v1.ActionRequired.action:type_name -> payloom.v1.Action
+	26, // 19: payloom.v1.Event.snapshot:type_name -> payloom.v1.Payment
+	27, // 20: payloom.v1.AttemptStarted.kind:type_name -> payloom.v1.Kind
+	28, // 21: payloom.v1.AttemptStarted.amount:type_name -> payloom.v1.Money
+	29, // 22: payloom.v1.AttemptStarted.terms:type_name -> payloom.v1.Terms
+	30, // 23: payloom.v1.AttemptNotSent.reason:type_name -> payloom.v1.Reason
+	25, // 24: payloom.v1.AttemptNotSent.retry_at:type_name -> google.protobuf.Timestamp
+	31, // 25: payloom.v1.ActionRequired.action:type_name -> payloom.v1.Action
 	21, // 26: payloom.v1.ActionRequired.refs:type_name -> payloom.v1.ActionRequired.RefsEntry
 	22, // 27: payloom.v1.OperationPending.refs:type_name -> payloom.v1.OperationPending.RefsEntry
-	24, // 28: payloom.v1.OperationPending.retry_at:type_name -> google.protobuf.Timestamp
+	25, // 28: payloom.v1.OperationPending.retry_at:type_name -> google.protobuf.Timestamp
 	23, // 29: payloom.v1.OperationSucceeded.refs:type_name -> payloom.v1.OperationSucceeded.RefsEntry
-	29, // 30: payloom.v1.OperationDeclined.reason:type_name -> payloom.v1.Reason
-	29, // 31: payloom.v1.OperationFailed.reason:type_name -> payloom.v1.Reason
-	26, // 32: payloom.v1.OperationRejected.kind:type_name -> payloom.v1.Kind
-	29, // 33: payloom.v1.OperationRejected.reason:type_name -> payloom.v1.Reason
-	29, // 34: payloom.v1.OperationReversed.reason:type_name -> payloom.v1.Reason
-	29, // 35: payloom.v1.OutcomeUnknown.reason:type_name -> payloom.v1.Reason
-	24, // 36: payloom.v1.OutcomeUnknown.retry_at:type_name -> google.protobuf.Timestamp
-	29, // 37: payloom.v1.Parked.reason:type_name -> payloom.v1.Reason
-	31, // 38: payloom.v1.BuyerDetailsReceived.buyer:type_name -> payloom.v1.Buyer
-	30, // 39: payloom.v1.BuyerDetailsReceived.action:type_name -> payloom.v1.Action
-	24, // 40: payloom.v1.BuyerDetailsReceived.told_at:type_name -> google.protobuf.Timestamp
-	32, // 41: payloom.v1.MandateIssued.mandate:type_name -> payloom.v1.Mandate
-	26, // 42: payloom.v1.LateOutcome.kind:type_name -> payloom.v1.Kind
-	1,  // 43: payloom.v1.LateOutcome.status:type_name -> payloom.v1.ResultStatus
-	20, // 44: payloom.v1.Synced.totals:type_name -> payloom.v1.Totals
-	45, // [45:45] is the sub-list for method output_type
-	45, // [45:45] is the sub-list for method input_type
-	45, // [45:45] is the sub-list for extension type_name
-	45, // [45:45] is the sub-list for extension extendee
-	0,  // [0:45] is the sub-list for field type_name
+	30, // 30: payloom.v1.OperationDeclined.reason:type_name -> payloom.v1.Reason
+	30, // 31: payloom.v1.OperationFailed.reason:type_name -> payloom.v1.Reason
+	27, // 32: payloom.v1.OperationRejected.kind:type_name -> payloom.v1.Kind
+	30, // 33: payloom.v1.OperationRejected.reason:type_name -> payloom.v1.Reason
+	30, // 34: payloom.v1.OperationReversed.reason:type_name -> payloom.v1.Reason
+	30, // 35: payloom.v1.OutcomeUnknown.reason:type_name -> payloom.v1.Reason
+	25, // 36: payloom.v1.OutcomeUnknown.retry_at:type_name -> google.protobuf.Timestamp
+	30, // 37: payloom.v1.Parked.reason:type_name -> payloom.v1.Reason
+	32, // 38: payloom.v1.BuyerDetailsReceived.buyer:type_name -> payloom.v1.Buyer
+	31, // 39: payloom.v1.BuyerDetailsReceived.action:type_name -> payloom.v1.Action
+	25, // 40: payloom.v1.BuyerDetailsReceived.told_at:type_name -> google.protobuf.Timestamp
+	33, // 41: payloom.v1.MandateIssued.mandate:type_name -> payloom.v1.Mandate
+	24, // 42: payloom.v1.CallbackConfirmed.refs:type_name -> payloom.v1.CallbackConfirmed.RefsEntry
+	27, // 43: payloom.v1.LateOutcome.kind:type_name -> payloom.v1.Kind
+	1,  // 44: payloom.v1.LateOutcome.status:type_name -> payloom.v1.ResultStatus
+	20, // 45: payloom.v1.Synced.totals:type_name -> payloom.v1.Totals
+	46, // [46:46] is the sub-list for method output_type
+	46, // [46:46] is the sub-list for method input_type
+	46, // [46:46] is the sub-list for extension type_name
+	46, // [46:46] is the sub-list for extension extendee
+	0,  // [0:46] is the sub-list for field type_name
 }
 
 func init() { file_payloom_v1_event_proto_init() }
@@ -2115,7 +2130,7 @@ func file_payloom_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_payloom_v1_event_proto_rawDesc), len(file_payloom_v1_event_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   22,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
