@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/payloom/payloom/pkg/provider/simkit"
 )
 
 // AutopilotRule decides for the buyers of new sessions, so that load can be
@@ -30,7 +32,7 @@ func (s *Simulator) SetAutopilot(rules ...AutopilotRule) error {
 	return nil
 }
 
-var decisions = set(Review, Approve, Decline, Delay, Abandon)
+var decisions = simkit.Set(Review, Approve, Decline, Delay, Abandon)
 
 // startAutopilot takes over a new session. The caller holds the lock.
 func (s *Simulator) startAutopilot(p *payment) {
@@ -39,7 +41,7 @@ func (s *Simulator) startAutopilot(p *payment) {
 			continue
 		}
 		if r.Decision != "" {
-			s.timers.after(r.Delay, func() { s.steer(p, r.Decision) })
+			s.timers.After(r.Delay, func() { s.steer(p, r.Decision) })
 		}
 		return
 	}
@@ -70,11 +72,11 @@ func (r *AutopilotRule) UnmarshalJSON(raw []byte) error {
 		autopilotJSON
 		Delay string `json:"delay"`
 	}
-	if err := decodeStrict(raw, &in); err != nil {
+	if err := simkit.DecodeStrict(raw, &in); err != nil {
 		return err
 	}
 	*r = AutopilotRule(in.autopilotJSON)
-	d, err := parseDelay(in.Delay)
+	d, err := simkit.ParseDelay(in.Delay)
 	r.Delay = d
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/payloom/payloom/pkg/provider/computop/paygate"
+	"github.com/payloom/payloom/pkg/provider/simkit"
 )
 
 // Decision is what a buyer does.
@@ -36,8 +37,8 @@ type Visit struct {
 
 // Errors of decisions.
 var (
-	ErrNoPayment = errors.New("computopsim: no such payment")
-	ErrStage     = errors.New("computopsim: the checkout is over")
+	ErrNoPayment = fmt.Errorf("computopsim: no such payment: %w", simkit.ErrNotFound)
+	ErrStage     = fmt.Errorf("computopsim: the checkout is over: %w", simkit.ErrConflict)
 	ErrDecision  = errors.New("computopsim: no such decision")
 )
 
@@ -122,7 +123,7 @@ func (s *Simulator) returnURL(p *payment, to string, m paygate.Message) (string,
 	if err != nil {
 		return "", err
 	}
-	return withQuery(to, outside(env, p.echo)), nil
+	return simkit.WithQuery(to, outside(env, p.echo)), nil
 }
 
 // reviewData is what a shop shows on its review page (Paygate documentation,

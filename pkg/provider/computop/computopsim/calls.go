@@ -14,7 +14,7 @@ func (s *Simulator) servePaygate(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c := s.decode(r)
-	if s.outOfService(w) || !s.delay(r.Context()) {
+	if !s.trouble.Admit(w, r) {
 		return
 	}
 	fault, hit := s.faults.forCall(c)

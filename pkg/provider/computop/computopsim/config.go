@@ -4,12 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/payloom/payloom/pkg/provider/computop/paygate"
+	"github.com/payloom/payloom/pkg/provider/simkit"
 )
 
 // Config is what a Simulator is made from. Only Merchants is required. A
@@ -122,7 +121,7 @@ func (c Config) validate() error {
 	if c.NotifyWorkers < 0 {
 		bad("NotifyWorkers: negative")
 	}
-	if err := checkBaseURL(c.BaseURL); err != nil {
+	if err := simkit.CheckBaseURL(c.BaseURL); err != nil {
 		bad("BaseURL: %v", err)
 	}
 	seen := map[string]bool{}
@@ -136,17 +135,6 @@ func (c Config) validate() error {
 		seen[m.ID] = true
 	}
 	return errors.Join(errs...)
-}
-
-func checkBaseURL(base string) error {
-	if base == "" {
-		return nil
-	}
-	u, err := url.Parse(base)
-	if err != nil || u.Host == "" || u.RawQuery != "" || strings.HasSuffix(base, "/") {
-		return errors.New("want scheme://host[:port][/path] without a slash at its end")
-	}
-	return nil
 }
 
 func (m Merchant) cipher() paygate.Cipher {

@@ -1,10 +1,11 @@
 package computopsim
 
 import (
-	"errors"
+	"fmt"
 	"time"
 
 	"github.com/payloom/payloom/pkg/provider/computop/paygate"
+	"github.com/payloom/payloom/pkg/provider/simkit"
 )
 
 // Payment is what the simulator knows of one payment.
@@ -92,7 +93,7 @@ func (s *Simulator) Expire(merchant, transID string) error {
 }
 
 // ErrNothingFailed says that a payment has no failed result to replay.
-var ErrNothingFailed = errors.New("computopsim: no failed result to replay")
+var ErrNothingFailed = fmt.Errorf("computopsim: no failed result to replay: %w", simkit.ErrConflict)
 
 // FraudReplay posts the payment's last failed result, genuine and unchanged, to
 // URLNotify and URLSuccess.
@@ -118,32 +119,24 @@ func (s *Simulator) Forge(merchant, transID string) error {
 		return err
 	}
 	result := join(p.head(p.xid), verdict("OK", paygate.Success, "success"), p.amazon(), p.totals())
-	s.courier.send(s.forgery(p, p.signed(result)))
+	s.courier.Send(s.forgery(p, p.signed(result)))
 	return nil
 }
 
 // SetLatency makes every call take at least d, real time.
-func (s *Simulator) SetLatency(d time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.latency = max(d, 0)
-}
+func (s *Simulator) SetLatency(d time.Duration) { s.trouble.SetLatency(d) }
 
 // Outage answers every call with 503 for d from now; 0 ends an outage.
-func (s *Simulator) Outage(d time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.outage = s.cfg.Now().Add(d)
-}
+func (s *Simulator) Outage(d time.Duration) { s.trouble.Outage(d) }
 
 // AddRule adds a rule and returns it with its ID. The error wraps ErrRule.
 func (s *Simulator) AddRule(r Rule) (Rule, error) { return s.faults.add(r) }
 
 // Rules returns the rules with the number of their hits.
-func (s *Simulator) Rules() []Rule { return s.faults.list() }
+func (s *Simulator) Rules() []Rule { return s.faults.List() }
 
 // RemoveRule removes one rule and reports whether there was one.
-func (s *Simulator) RemoveRule(id int) bool { return s.faults.remove(id) }
+func (s *Simulator) RemoveRule(id int) bool { return s.faults.Remove(id) }
 
 // ClearRules removes every rule.
-func (s *Simulator) ClearRules() { s.faults.clear() }
+func (s *Simulator) ClearRules() { s.faults.Clear() }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/payloom/payloom/pkg/provider/computop/paygate"
+	"github.com/payloom/payloom/pkg/provider/simkit"
 )
 
 // control calls the control interface and decodes what it says.
@@ -122,23 +123,23 @@ func TestControl_Settings(t *testing.T) {
 		t.Errorf("autopilot: %d %v", status, pilot)
 	}
 	for what, want := range map[[3]string]int{
-		{"GET", "/autopilot", ""}:                                   200,
-		{"DELETE", "/rules", ""}:                                    200,
-		{"DELETE", "/rules/7", ""}:                                  404,
-		{"DELETE", "/rules/x", ""}:                                  404,
-		{"POST", "/rules", `{"fault":"meteor"}`}:                    400,
-		{"POST", "/rules", `{"fault":"slow","nonsense":1}`}:         400,
-		{"POST", "/autopilot", `[{"decision":"steal"}]`}:            400,
-		{"POST", "/autopilot", `[{"nonsense":1}]`}:                  400,
-		{"POST", "/latency", `{"latency":"1ms"}`}:                   200,
-		{"POST", "/latency", `{"latency":"fast"}`}:                  400,
-		{"POST", "/latency", `{"latency":"-1s"}`}:                   400,
-		{"POST", "/outage", `{"duration":"0s"}`}:                    200,
-		{"POST", "/outage", `5`}:                                    400,
-		{"GET", "/ledger?after=x", ""}:                              400,
-		{"GET", "/payments?limit=-1", ""}:                           400,
-		{"GET", "/payments/T-9", ""}:                                404,
-		{"POST", "/latency", strings.Repeat(" ", maxControlBody+1)}: 400,
+		{"GET", "/autopilot", ""}:                                          200,
+		{"DELETE", "/rules", ""}:                                           200,
+		{"DELETE", "/rules/7", ""}:                                         404,
+		{"DELETE", "/rules/x", ""}:                                         404,
+		{"POST", "/rules", `{"fault":"meteor"}`}:                           400,
+		{"POST", "/rules", `{"fault":"slow","nonsense":1}`}:                400,
+		{"POST", "/autopilot", `[{"decision":"steal"}]`}:                   400,
+		{"POST", "/autopilot", `[{"nonsense":1}]`}:                         400,
+		{"POST", "/latency", `{"latency":"1ms"}`}:                          200,
+		{"POST", "/latency", `{"latency":"fast"}`}:                         400,
+		{"POST", "/latency", `{"latency":"-1s"}`}:                          400,
+		{"POST", "/outage", `{"duration":"0s"}`}:                           200,
+		{"POST", "/outage", `5`}:                                           400,
+		{"GET", "/ledger?after=x", ""}:                                     400,
+		{"GET", "/payments?limit=-1", ""}:                                  400,
+		{"GET", "/payments/T-9", ""}:                                       404,
+		{"POST", "/latency", strings.Repeat(" ", simkit.MaxControlBody+1)}: 400,
 	} {
 		var out any
 		if status := r.control(what[0], what[1], what[2], &out); status != want {

@@ -2,15 +2,14 @@ package computopsim
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/payloom/payloom/pkg/provider/computop/paygate"
+	"github.com/payloom/payloom/pkg/provider/simkit"
 )
 
 // notice is one notify on its way, with its repeats.
@@ -38,93 +37,25 @@ const repeats = 8
 
 func repeatAfter(n int) time.Duration { return time.Duration(n*n*n) * time.Minute }
 
-// courier delivers notices with a fixed number of workers and an unbounded
-// queue, so that no call ever waits for a merchant's receiver.
+// courier delivers notices.
 type courier struct {
-	sim     *Simulator
-	client  *http.Client
-	workers sync.WaitGroup
-
-	mu     sync.Mutex
-	ready  *sync.Cond
-	queue  []*notice
-	closed bool
+	*simkit.Courier[*notice]
+	sim    *Simulator
+	client *http.Client
 }
 
 func newCourier(s *Simulator) *courier {
 	c := &courier{sim: s, client: s.cfg.NotifyClient}
-	c.ready = sync.NewCond(&c.mu)
 	if c.client == nil {
-		c.client = notifyClient(s.cfg)
+		c.client = simkit.CallbackClient(s.cfg.NotifyWorkers)
 	}
-	c.workers.Add(s.cfg.NotifyWorkers)
-	for range s.cfg.NotifyWorkers {
-		go c.work()
-	}
+	c.Courier = simkit.NewCourier(s.cfg.NotifyWorkers, s.busy, c.deliver)
 	return c
 }
 
-// notifyClient keeps connections alive and follows no redirect: Paygate takes
-// an answer where it asked for one.
-func notifyClient(cfg Config) *http.Client {
-	return &http.Client{
-		Transport: &http.Transport{
-			MaxIdleConns:        cfg.NotifyWorkers,
-			MaxIdleConnsPerHost: cfg.NotifyWorkers,
-			IdleConnTimeout:     time.Minute,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-}
-
-func (c *courier) send(n *notice) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return
-	}
-	c.sim.busy.add(1)
-	c.queue = append(c.queue, n)
-	c.ready.Signal()
-}
-
 func (c *courier) close() {
-	c.mu.Lock()
-	c.closed = true
-	c.sim.busy.add(-len(c.queue))
-	c.queue = nil
-	c.ready.Broadcast()
-	c.mu.Unlock()
-	c.workers.Wait()
+	c.Close()
 	c.client.CloseIdleConnections()
-}
-
-func (c *courier) work() {
-	defer c.workers.Done()
-	for {
-		n := c.take()
-		if n == nil {
-			return
-		}
-		c.deliver(n)
-		c.sim.busy.add(-1)
-	}
-}
-
-// take waits for a notice; nil means the courier is closed.
-func (c *courier) take() *notice {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for len(c.queue) == 0 && !c.closed {
-		c.ready.Wait()
-	}
-	if c.closed {
-		return nil
-	}
-	n := c.queue[0]
-	c.queue[0] = nil
-	c.queue = c.queue[1:]
-	return n
 }
 
 // deliver tries once and books the result. A repeat is scheduled before the
@@ -138,7 +69,7 @@ func (c *courier) deliver(n *notice) {
 	answered := !lost && c.post(n)
 	c.sim.delivered(n, answered)
 	if !answered && !n.once && n.tries <= repeats {
-		c.sim.after(repeatAfter(n.tries), func() { c.send(n) })
+		c.sim.after(repeatAfter(n.tries), func() { c.Send(n) })
 	}
 }
 
@@ -166,20 +97,7 @@ func (c *courier) post(n *notice) bool {
 	if n.body == "" && c.seal(n) != nil {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(c.sim.ctx, c.sim.cfg.NotifyTimeout)
-	defer cancel()
-	req, err := n.request(ctx)
-	if err != nil {
-		return false
-	}
-	res, err := c.client.Do(req)
-	if err != nil {
-		return false
-	}
-	defer res.Body.Close()
-	// Read to the end, so that the connection can be used again.
-	_, err = io.Copy(io.Discard, io.LimitReader(res.Body, paygate.MaxBody))
-	return err == nil && res.StatusCode == http.StatusOK
+	return simkit.Answered(c.sim.ctx, c.client, c.sim.cfg.NotifyTimeout, n.request)
 }
 
 func (c *courier) seal(n *notice) error {
@@ -191,7 +109,7 @@ func (c *courier) seal(n *notice) error {
 
 func (n *notice) request(ctx context.Context) (*http.Request, error) {
 	if n.browser {
-		return http.NewRequestWithContext(ctx, http.MethodGet, withQuery(n.url, n.body), nil)
+		return http.NewRequestWithContext(ctx, http.MethodGet, simkit.WithQuery(n.url, n.body), nil)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, n.url, strings.NewReader(n.body))
 	if err != nil {
@@ -214,12 +132,4 @@ func outside(env paygate.Envelope, e echoes) string {
 		}
 	}
 	return text
-}
-
-// withQuery adds a query to a URL that may have one.
-func withQuery(base, query string) string {
-	if strings.Contains(base, "?") {
-		return base + "&" + query
-	}
-	return base + "?" + query
 }

@@ -24,7 +24,7 @@ func (s *Simulator) notify(p *payment, op Op, result paygate.Message) paygate.Me
 	n := &notice{payment: p, op: op, url: p.urls.notify, message: m}
 	rule, hit := s.faults.forNotify(op, p)
 	if !hit {
-		s.courier.send(n)
+		s.courier.Send(n)
 		return m
 	}
 	s.misdeliver(n, rule)
@@ -36,28 +36,28 @@ func (s *Simulator) misdeliver(n *notice, rule Rule) {
 	p := n.payment
 	switch rule.Fault {
 	case FaultDuplicate:
-		s.courier.send(n)
+		s.courier.Send(n)
 		for range rule.count() {
-			s.courier.send(n.copy())
+			s.courier.Send(n.copy())
 		}
 	case FaultLate:
-		s.timers.after(rule.Delay, func() { s.courier.send(n) })
+		s.timers.After(rule.Delay, func() { s.courier.Send(n) })
 	case FaultReordered:
 		s.reorder(n, rule)
 	case FaultLost:
 		n.lose = rule.count()
-		s.courier.send(n)
+		s.courier.Send(n)
 	case FaultVanish:
 		p.gate = gateOpen
 		s.stats.NotifiesVanished++
 	case FaultForged:
-		s.courier.send(s.forgery(p, n.message))
-		s.courier.send(n)
+		s.courier.Send(s.forgery(p, n.message))
+		s.courier.Send(n)
 	case FaultFraudReplay:
-		s.courier.send(n)
+		s.courier.Send(n)
 		s.replay(p, rule.count())
 	default:
-		s.courier.send(n)
+		s.courier.Send(n)
 	}
 }
 
@@ -70,7 +70,7 @@ func (s *Simulator) reorder(n *notice, rule Rule) {
 	if wait == 0 {
 		wait = defaultReorder
 	}
-	s.timers.after(wait, func() {
+	s.timers.After(wait, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.release(p)
@@ -82,7 +82,7 @@ const defaultReorder = 2 * time.Second
 // release sends what was kept back. The caller holds the lock.
 func (s *Simulator) release(p *payment) {
 	for _, n := range p.held {
-		s.courier.send(n)
+		s.courier.Send(n)
 	}
 	p.held = nil
 }
@@ -113,9 +113,9 @@ func (s *Simulator) replay(p *payment, times int) bool {
 		return false
 	}
 	for range times {
-		s.courier.send(&notice{payment: p, url: p.urls.notify, message: p.lastFail, once: true})
+		s.courier.Send(&notice{payment: p, url: p.urls.notify, message: p.lastFail, once: true})
 		if p.urls.success != "" {
-			s.courier.send(&notice{payment: p, url: p.urls.success, message: p.lastFail, once: true, browser: true})
+			s.courier.Send(&notice{payment: p, url: p.urls.success, message: p.lastFail, once: true, browser: true})
 		}
 	}
 	return true

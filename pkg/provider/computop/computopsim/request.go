@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/payloom/payloom/pkg/provider/computop/paygate"
+	"github.com/payloom/payloom/pkg/provider/simkit"
 )
 
 // Op is a call a merchant makes, or a notify it gets, as rules name it.
@@ -190,9 +191,5 @@ func (s *Simulator) baseOf(r *http.Request) string {
 	if s.baseURL != "" {
 		return s.baseURL
 	}
-	scheme := "http"
-	if r.TLS != nil {
-		scheme = "https"
-	}
-	return scheme + "://" + r.Host
+	return simkit.BaseOf(r)
 }

@@ -1,7 +1,6 @@
 package computopsim
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,60 +8,54 @@ import (
 	"time"
 
 	"github.com/payloom/payloom/pkg/provider/computop/paygate"
+	"github.com/payloom/payloom/pkg/provider/simkit"
 )
 
 // Fault is something that goes wrong.
-type Fault string
+type Fault = simkit.Fault
 
 // Faults of calls. "Before" means before the effect, "after" means the effect
 // has happened and the caller does not learn of it.
 const (
-	FaultSlow          Fault = "slow"                  // answers after Delay
-	FaultTimeoutBefore Fault = "timeout_before_effect" // no effect, no answer
-	FaultTimeoutAfter  Fault = "timeout_after_effect"  // effect, no answer
-	FaultTimeoutLate   Fault = "timeout_late_effect"   // no answer; the effect comes after Delay
-	FaultResetBefore   Fault = "reset_before"          // the connection is reset, no effect
-	FaultResetAfter    Fault = "reset_after"
-	FaultHTTP500Before Fault = "http_500_before"
-	FaultHTTP500After  Fault = "http_500_after"
-	FaultGarbageBefore Fault = "garbage_before" // status 200 and an unreadable body
-	FaultGarbageAfter  Fault = "garbage_after"
-	FaultEmptyBefore   Fault = "empty_before" // status 200 and no body
-	FaultEmptyAfter    Fault = "empty_after"
-	FaultThrottled     Fault = "throttled"   // 429 with Retry-After, no effect
-	FaultUnavailable   Fault = "unavailable" // 503 with Retry-After, no effect
-	FaultBusy          Fault = "busy"        // answers 22520045, no effect
-	FaultCodeBefore    Fault = "code_before" // answers FAILED with Code, no effect
-	FaultCodeAfter     Fault = "code_after"  // the same, after the effect
+	FaultSlow          = simkit.FaultSlow          // answers after Delay
+	FaultTimeoutBefore = simkit.FaultTimeoutBefore // no effect, no answer
+	FaultTimeoutAfter  = simkit.FaultTimeoutAfter  // effect, no answer
+	FaultTimeoutLate   = simkit.FaultTimeoutLate   // no answer; the effect comes after Delay
+	FaultResetBefore   = simkit.FaultResetBefore   // the connection is reset, no effect
+	FaultResetAfter    = simkit.FaultResetAfter
+	FaultHTTP500Before = simkit.FaultHTTP500Before
+	FaultHTTP500After  = simkit.FaultHTTP500After
+	FaultGarbageBefore = simkit.FaultGarbageBefore // status 200 and an unreadable body
+	FaultGarbageAfter  = simkit.FaultGarbageAfter
+	FaultEmptyBefore   = simkit.FaultEmptyBefore // status 200 and no body
+	FaultEmptyAfter    = simkit.FaultEmptyAfter
+	FaultThrottled     = simkit.FaultThrottled   // 429 with Retry-After, no effect
+	FaultUnavailable   = simkit.FaultUnavailable // 503 with Retry-After, no effect
+
+	FaultBusy       Fault = "busy"        // answers 22520045, no effect
+	FaultCodeBefore Fault = "code_before" // answers FAILED with Code, no effect
+	FaultCodeAfter  Fault = "code_after"  // the same, after the effect
 )
 
 // Faults of notifies.
 const (
-	FaultDuplicate   Fault = "duplicate"    // Count further copies
-	FaultLate        Fault = "late"         // first sent after Delay
-	FaultReordered   Fault = "reordered"    // sent after the payment's next one, or after Delay
-	FaultLost        Fault = "lost"         // the first Count deliveries fail unsent; repeats follow
-	FaultVanish      Fault = "vanish"       // never sent, though Paygate believes it was answered
-	FaultForged      Fault = "forged"       // preceded by one with a wrong MAC that claims success
+	FaultDuplicate = simkit.FaultDuplicate // Count further copies
+	FaultLate      = simkit.FaultLate      // first sent after Delay
+	FaultReordered = simkit.FaultReordered // sent after the payment's next one, or after Delay
+	FaultLost      = simkit.FaultLost      // the first Count deliveries fail unsent; repeats follow
+	FaultVanish    = simkit.FaultVanish    // never sent, though Paygate believes it was answered
+	FaultForged    = simkit.FaultForged    // preceded by one with a wrong MAC that claims success
+
 	FaultFraudReplay Fault = "fraud_replay" // a failed result is sent again, to URLSuccess as well
 )
 
-var callFaults = set(FaultSlow, FaultTimeoutBefore, FaultTimeoutAfter, FaultTimeoutLate, FaultResetBefore, FaultResetAfter,
-	FaultHTTP500Before, FaultHTTP500After, FaultGarbageBefore, FaultGarbageAfter, FaultEmptyBefore, FaultEmptyAfter,
-	FaultThrottled, FaultUnavailable, FaultBusy, FaultCodeBefore, FaultCodeAfter)
+var (
+	callFaults   = simkit.CallFaults(FaultBusy, FaultCodeBefore, FaultCodeAfter)
+	notifyFaults = simkit.CallbackFaults(FaultFraudReplay)
+)
 
-var notifyFaults = set(FaultDuplicate, FaultLate, FaultReordered, FaultLost, FaultVanish, FaultForged, FaultFraudReplay)
-
-var allOps = set(OpInit, OpUpdate, OpCharge, OpCapture, OpCredit, OpReverse, OpInquire, OpInquire24,
+var allOps = simkit.Set(OpInit, OpUpdate, OpCharge, OpCapture, OpCredit, OpReverse, OpInquire, OpInquire24,
 	OpNotifyAuth, OpNotifyCapture, OpNotifyCredit)
-
-func set[T comparable](items ...T) map[T]bool {
-	m := make(map[T]bool, len(items))
-	for _, i := range items {
-		m[i] = true
-	}
-	return m
-}
 
 // Rule makes a fault happen. Of several rules that match, the oldest one wins.
 // An empty matcher matches everything, except that faults of calls concern
@@ -99,7 +92,7 @@ func (r Rule) validate() error {
 		return fmt.Errorf("%w: %s cannot happen to %s", ErrRule, r.Fault, r.Operation)
 	case (r.Fault == FaultCodeBefore || r.Fault == FaultCodeAfter) && !r.Code.Complete():
 		return fmt.Errorf("%w: code: want 8 characters", ErrRule)
-	case r.Nth < 0 || r.Every < 0 || r.Times < 0 || r.Count < 0 || r.Delay < 0 || r.Probability < 0 || r.Probability > 1:
+	case r.Count < 0 || r.Delay < 0 || !r.trigger().Valid():
 		return fmt.Errorf("%w: a number out of range", ErrRule)
 	}
 	return nil
@@ -107,11 +100,11 @@ func (r Rule) validate() error {
 
 func (r Rule) count() int { return max(r.Count, 1) }
 
-func (r Rule) matches(op Op, merchantID, transID string) bool {
-	return (r.Operation == "" || r.Operation == op) &&
-		(r.Merchant == "" || r.Merchant == merchantID) &&
-		(r.TransID == "" || r.TransID == transID) &&
-		strings.HasSuffix(transID, r.TransIDSuffix)
+func (r Rule) trigger() simkit.Trigger {
+	return simkit.Trigger{
+		Operation: string(r.Operation), Account: r.Merchant, Reference: r.TransID, Suffix: r.TransIDSuffix,
+		Nth: r.Nth, Every: r.Every, Probability: r.Probability, Times: r.Times,
+	}
 }
 
 // ruleJSON spells the delay as text.
@@ -135,26 +128,11 @@ func (r *Rule) UnmarshalJSON(raw []byte) error {
 		ruleJSON
 		Delay string `json:"delay"`
 	}
-	if err := decodeStrict(raw, &in); err != nil {
+	if err := simkit.DecodeStrict(raw, &in); err != nil {
 		return err
 	}
 	*r = Rule(in.ruleJSON)
-	d, err := parseDelay(in.Delay)
+	d, err := simkit.ParseDelay(in.Delay)
 	r.Delay = d
 	return err
-}
-
-// decodeStrict refuses names it does not know: a misspelt rule must not pass
-// for one that matches everything.
-func decodeStrict(raw []byte, into any) error {
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.DisallowUnknownFields()
-	return dec.Decode(into)
-}
-
-func parseDelay(text string) (time.Duration, error) {
-	if text == "" {
-		return 0, nil
-	}
-	return time.ParseDuration(text)
 }

@@ -264,14 +264,14 @@ func TestRule_Matching(t *testing.T) {
 			t.Errorf("%s: %s", name, diff)
 		}
 	}
-	if n := len(f.list()); n != 5 {
+	if n := len(f.List()); n != 5 {
 		t.Errorf("%d rules", n)
 	}
-	if !f.remove(special) || f.remove(special) || len(f.list()) != 4 {
+	if !f.Remove(special) || f.Remove(special) || len(f.List()) != 4 {
 		t.Error("removing")
 	}
-	f.clear()
-	if len(f.list()) != 0 {
+	f.Clear()
+	if len(f.List()) != 0 {
 		t.Error("clearing")
 	}
 }

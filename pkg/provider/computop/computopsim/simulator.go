@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/payloom/payloom/pkg/provider/computop/paygate"
+	"github.com/payloom/payloom/pkg/provider/simkit"
 )
 
 // Simulator is Paygate. It is an http.Handler and may be used concurrently.
@@ -17,17 +18,16 @@ type Simulator struct {
 	merchants map[string]*merchant
 	mux       http.Handler
 	faults    *faults
-	timers    *timers
+	timers    *simkit.Timers
+	trouble   *simkit.Trouble
 	courier   *courier
-	busy      *busyCount
+	busy      *simkit.Busy
 
 	ctx    context.Context // ends with Close; held calls watch it
 	cancel context.CancelFunc
 
 	mu        sync.Mutex // guards everything below
 	baseURL   string
-	latency   time.Duration
-	outage    time.Time // calls before it are answered 503
 	autopilot []AutopilotRule
 	book      book
 	stats     Stats
@@ -51,9 +51,8 @@ func New(cfg Config) (*Simulator, error) {
 		cfg:       cfg,
 		merchants: make(map[string]*merchant, len(cfg.Merchants)),
 		faults:    newFaults(seed(cfg.Seed)),
-		busy:      newBusyCount(),
+		busy:      new(simkit.Busy),
 		baseURL:   cfg.BaseURL,
-		latency:   cfg.Latency,
 		book:      newBook(),
 		stats:     newStats(),
 	}
@@ -66,7 +65,9 @@ func New(cfg Config) (*Simulator, error) {
 		s.merchants[m.ID] = &merchant{Merchant: m, codec: codec}
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.timers = newTimers(s.busy)
+	s.timers = simkit.NewTimers(s.busy)
+	s.trouble = simkit.NewTrouble(s.ctx, cfg.Now, garbage)
+	s.trouble.SetLatency(cfg.Latency)
 	s.courier = newCourier(s)
 	s.mux = s.routes()
 	return s, nil
@@ -83,7 +84,7 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.Se
 // SetBaseURL tells where the simulator is reached, once that is known. It must
 // not end with a slash.
 func (s *Simulator) SetBaseURL(base string) error {
-	if err := checkBaseURL(base); err != nil {
+	if err := simkit.CheckBaseURL(base); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -96,14 +97,14 @@ func (s *Simulator) SetBaseURL(base string) error {
 // is dropped. It returns when nothing runs any more and may be called twice.
 func (s *Simulator) Close() {
 	s.cancel()
-	s.timers.close()
+	s.timers.Close()
 	s.courier.close()
 }
 
 // Quiesce waits until nothing is under way: no notify waiting, in flight or due
 // for a repeat, no refund pending, no effect late. It returns the context's
 // error when that ends first.
-func (s *Simulator) Quiesce(ctx context.Context) error { return s.busy.wait(ctx) }
+func (s *Simulator) Quiesce(ctx context.Context) error { return s.busy.Wait(ctx) }
 
 // scaled turns a simulated duration into a real one.
 func (s *Simulator) scaled(d time.Duration) time.Duration {
@@ -111,7 +112,7 @@ func (s *Simulator) scaled(d time.Duration) time.Duration {
 }
 
 // after runs f once the simulated duration has passed.
-func (s *Simulator) after(d time.Duration, f func()) { s.timers.after(s.scaled(d), f) }
+func (s *Simulator) after(d time.Duration, f func()) { s.timers.After(s.scaled(d), f) }
 
 // past tells whether a simulated duration has passed since then.
 func (s *Simulator) past(since time.Time, d time.Duration) bool {

@@ -30,6 +30,6 @@ func (s *Simulator) Stats() Stats {
 	defer s.mu.Unlock()
 	st := s.stats
 	st.Calls, st.Refusals = maps.Clone(st.Calls), maps.Clone(st.Refusals)
-	st.Payments, st.UnderWay = len(s.book.payments), s.busy.count()
+	st.Payments, st.UnderWay = len(s.book.payments), s.busy.Count()
 	return st
 }

@@ -1,16 +1,15 @@
-package computopsim
+package simkit
 
 import (
 	"container/heap"
-	"context"
 	"sync"
 	"time"
 )
 
-// timers runs functions later, all in one goroutine, so that closing it leaves
+// Timers runs functions later, all in one goroutine, so that closing it leaves
 // nothing behind. The functions must be short.
-type timers struct {
-	busy *busyCount
+type Timers struct {
+	busy *Busy
 	wake chan struct{}
 	done chan struct{}
 
@@ -25,43 +24,45 @@ type timerItem struct {
 	run func()
 }
 
-func newTimers(busy *busyCount) *timers {
-	t := &timers{busy: busy, wake: make(chan struct{}, 1), done: make(chan struct{})}
+// NewTimers returns timers that count what is waiting in busy.
+func NewTimers(busy *Busy) *Timers {
+	t := &Timers{busy: busy, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	go t.loop()
 	return t
 }
 
-// after runs f when d has passed, unless the timers are closed before.
-func (t *timers) after(d time.Duration, f func()) {
+// After runs f when d has passed, unless the timers are closed before.
+func (t *Timers) After(d time.Duration, f func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
 		return
 	}
-	t.busy.add(1)
+	t.busy.Add(1)
 	t.queue.seq++
 	heap.Push(&t.queue, timerItem{at: time.Now().Add(d), seq: t.queue.seq, run: f})
 	t.nudge()
 }
 
-func (t *timers) nudge() {
+func (t *Timers) nudge() {
 	select {
 	case t.wake <- struct{}{}:
 	default: // it is awake already
 	}
 }
 
-func (t *timers) close() {
+// Close drops what is waiting and returns when nothing runs any more.
+func (t *Timers) Close() {
 	t.mu.Lock()
 	t.closed = true
-	t.busy.add(-t.queue.Len())
+	t.busy.Add(-t.queue.Len())
 	t.queue.items = nil
 	t.nudge()
 	t.mu.Unlock()
 	<-t.done
 }
 
-func (t *timers) loop() {
+func (t *Timers) loop() {
 	defer close(t.done)
 	alarm := time.NewTimer(time.Hour)
 	defer alarm.Stop()
@@ -72,7 +73,7 @@ func (t *timers) loop() {
 		}
 		if due != nil {
 			due()
-			t.busy.add(-1)
+			t.busy.Add(-1)
 			continue
 		}
 		alarm.Reset(wait)
@@ -84,7 +85,7 @@ func (t *timers) loop() {
 }
 
 // next takes the function that is due, or tells how long to wait for one.
-func (t *timers) next() (due func(), wait time.Duration, open bool) {
+func (t *Timers) next() (due func(), wait time.Duration, open bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
@@ -128,50 +129,4 @@ func (q *timerQueue) Pop() any {
 	q.items[last] = timerItem{}
 	q.items = q.items[:last]
 	return item
-}
-
-// busyCount counts what is under way, so that tests can wait for the end of it
-// rather than for a while.
-type busyCount struct {
-	mu      sync.Mutex
-	n       int
-	waiters []chan struct{}
-}
-
-func newBusyCount() *busyCount { return &busyCount{} }
-
-func (b *busyCount) add(n int) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.n += n
-	if b.n > 0 {
-		return
-	}
-	for _, w := range b.waiters {
-		close(w)
-	}
-	b.waiters = nil
-}
-
-func (b *busyCount) count() int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.n
-}
-
-func (b *busyCount) wait(ctx context.Context) error {
-	b.mu.Lock()
-	if b.n == 0 {
-		b.mu.Unlock()
-		return ctx.Err()
-	}
-	idle := make(chan struct{})
-	b.waiters = append(b.waiters, idle)
-	b.mu.Unlock()
-	select {
-	case <-idle:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
