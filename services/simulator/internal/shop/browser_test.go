@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,7 +25,8 @@ const patience = 40 * time.Second
 type browser struct {
 	t     *testing.T
 	ctx   context.Context //nolint:containedctx // the library's handle of the browser
-	shots string          // where screenshots go
+	stop  context.CancelFunc
+	shots string // where screenshots go
 }
 
 // openBrowser starts a browser that ends with the test. Screenshots go to the
@@ -42,7 +44,7 @@ func openBrowser(t *testing.T, width, height int64) *browser {
 	t.Cleanup(release) // kills the browser and waits for its end
 	ctx, cancel := chromedp.NewContext(allocator)
 	t.Cleanup(cancel)
-	b := &browser{t: t, ctx: ctx, shots: os.Getenv("SHOP_SHOTS")}
+	b := &browser{t: t, ctx: ctx, stop: cancel, shots: os.Getenv("SHOP_SHOTS")}
 	if b.shots == "" {
 		b.shots = t.TempDir()
 	}
@@ -50,7 +52,23 @@ func openBrowser(t *testing.T, width, height int64) *browser {
 	if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, height)); err != nil {
 		t.Fatalf("start the browser: %v", err)
 	}
+	b.listen()
 	return b
+}
+
+// listen fails the test for what the browser refused by policy, and for scripts
+// that failed, on the shop's own pages.
+func (b *browser) listen() {
+	var done sync.WaitGroup
+	done.Go(func() {
+		for m, err := range chromedp.Console(b.ctx) {
+			bad := m.Type == chromedp.ConsoleError || m.Type == chromedp.ConsoleException || m.Type == chromedp.ConsoleWarning
+			if err == nil && bad && strings.Contains(m.URL+m.Text, "/shop/") {
+				b.t.Errorf("the browser says: %s (%s)", m.Text, m.URL)
+			}
+		}
+	})
+	b.t.Cleanup(func() { b.stop(); done.Wait() })
 }
 
 // haveBrowser looks for the names that chromedp looks for.
@@ -161,7 +179,7 @@ func (b *browser) paymentID() string {
 }
 
 func TestShop_InABrowser(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, 20)
 	b := openBrowser(t, 1200, 900)
 
 	b.open(w.url + "/shop/")
@@ -245,6 +263,89 @@ func TestShop_InABrowser(t *testing.T) {
 	b.reads("[data-refunded]", "€40.00")
 	b.shoot("orders")
 	b.checkMoney(w, id, 18340, 10000, 4000)
+}
+
+// TestShop_OnAPhone goes the ways that do not end well, and the one that takes
+// its time, on a narrow screen.
+func TestShop_OnAPhone(t *testing.T) {
+	w := newWorld(t, 1)
+	b := openBrowser(t, 390, 844)
+
+	b.open(w.url + "/shop/")
+	b.checkFits()
+	b.click("#add-loom")
+	b.arrives("/shop/cart")
+	b.checkFits()
+	b.shoot("phone-cart")
+
+	b.toReview("2") // the card that is always declined
+	b.checkFits()
+	b.shoot("phone-review")
+	declined := b.paymentID()
+	b.click("#buy-now")
+	b.click("#approve")
+	b.arrives("/shop/failure")
+	b.reads("h1", "You have not been charged")
+	b.reads("main", "Amazon declined the payment")
+	b.shoot("phone-declined")
+
+	b.click("main a[href='/shop/cart']")
+	b.reads("#total", "€38.90")
+	b.toReview("0")
+	cancelled := b.paymentID()
+	b.click("#buy-now")
+	b.click("#abandon")
+	b.arrives("/shop/cancel")
+	b.reads("main", "You cancelled the payment")
+
+	b.click("main a[href='/shop/cart']")
+	b.toReview("0")
+	delayed := b.paymentID()
+	b.click("#buy-now")
+	b.click("#delay")
+	b.arrives("/shop/confirmation")
+	b.reads("h1", "Your payment is being confirmed")
+	b.checkFits()
+	b.shoot("phone-waiting")
+	b.reads("h1", "Thank you")
+
+	b.click("nav a[href='/shop/orders']")
+	b.reads("#"+delayed+" .badge", "authorized")
+	b.reads("#"+cancelled+" .badge", "failed")
+	b.reads("#"+declined+" .badge", "declined")
+	b.checkFits()
+	b.click("#" + delayed + " form[action$='/cancel'] button")
+	b.reads(".flash", "The cancellation is done")
+	b.reads("#"+delayed+" .badge", "cancelled")
+	b.shoot("phone-orders")
+	if got := w.payment(delayed); got.State != payment.StateCancelled || got.Captured != 0 {
+		t.Errorf("the payment is %s, %d captured", got.State, got.Captured)
+	}
+}
+
+// toReview goes from the cart by way of Amazon to the review page, with the
+// instrument of that number.
+func (b *browser) toReview(instrument string) {
+	b.t.Helper()
+	b.click(".amazon-pay-button")
+	b.arrives("/amazon/checkout")
+	b.click("input[name=instrument][value='" + instrument + "']")
+	b.click("#continue")
+	b.arrives("/shop/review")
+	b.reads("h1", "Review your order")
+}
+
+// checkFits checks that nothing is wider than the screen.
+func (b *browser) checkFits() {
+	b.t.Helper()
+	got, err := b.ask("document.documentElement.scrollWidth + ' of ' + window.innerWidth")
+	var page, screen int
+	if _, scanErr := fmt.Sscanf(got, "%d of %d", &page, &screen); err != nil || scanErr != nil {
+		b.t.Fatalf("width %q: %v, %v", got, err, scanErr)
+	}
+	if page > screen {
+		b.t.Errorf("the page is wider than the screen at %s: %s", b.at(), got)
+	}
 }
 
 // checkEstimate checks what the button was told of the order's amount.

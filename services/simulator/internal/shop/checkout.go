@@ -2,16 +2,12 @@ package shop
 
 import (
 	"net/http"
-	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/payloom/payloom/pkg/payment"
 	"github.com/payloom/payloom/pkg/service"
 )
-
-// buttonPatience is how long a buyer who pressed the button is kept waiting.
-const buttonPatience = 20 * time.Second
 
 // opening is the command that opens a payment, as the ingress takes it.
 type opening struct {
@@ -66,7 +62,7 @@ func (s *Shop) checkout(w http.ResponseWriter, r *http.Request, v visitor) {
 		s.noCheckout(w, r, o, err)
 		return
 	}
-	p, err := s.payloom.await(r.Context(), o.PaymentID, buttonPatience, func(p paid) bool { return p.Action != nil || p.end() != endOpen })
+	p, err := s.payloom.await(r.Context(), o.PaymentID, s.waits.button, func(p paid) bool { return p.Action != nil || p.end() != endOpen })
 	if err != nil {
 		s.noCheckout(w, r, o, err)
 		return

@@ -14,11 +14,8 @@ import (
 	"github.com/payloom/payloom/pkg/service"
 )
 
-const (
-	shownOrders  = 25
-	rowsPatience = 4 * time.Second
-	actPatience  = 6 * time.Second // for an operation to end before the list is shown again
-)
+// shownOrders is how many of the latest orders the merchant sees.
+const shownOrders = 25
 
 // row is an order as the merchant sees it. It holds no personal data.
 type row struct {
@@ -51,7 +48,7 @@ func (s *Shop) showRows(w http.ResponseWriter, r *http.Request, v visitor) {
 
 // rows asks for all orders at once. One that nothing can be told of is shown too.
 func (s *Shop) rows(ctx context.Context) []row {
-	ctx, cancel := context.WithTimeout(ctx, rowsPatience)
+	ctx, cancel := context.WithTimeout(ctx, s.waits.rows)
 	defer cancel()
 	orders := s.memory.all(shownOrders)
 	rows := make([]row, len(orders))
@@ -118,14 +115,17 @@ func (s *Shop) act(w http.ResponseWriter, r *http.Request, v visitor) {
 	http.Redirect(w, r, "/shop/orders", http.StatusSeeOther)
 }
 
-// paths of the ingress by what the merchant's buttons say.
-var paths = map[string]string{"capture": "captures", "refund": "refunds", "cancel": "cancel"}
+// deed is what a button of the merchant's does.
+type deed struct{ path, name string }
+
+// deeds by the last part of their address.
+var deeds = map[string]deed{"capture": {"captures", "capture"}, "refund": {"refunds", "refund"}, "cancel": {"cancel", "cancellation"}}
 
 // command returns the body of the command that the form asks for.
 func (s *Shop) command(r *http.Request) (map[string]any, error) {
 	what := r.PathValue("action")
 	switch {
-	case paths[what] == "":
+	case deeds[what] == deed{}:
 		return nil, fmt.Errorf("%q is no action", what)
 	case what == "cancel":
 		return map[string]any{"reason": "Cancelled by the shop"}, nil
@@ -139,27 +139,35 @@ func (s *Shop) command(r *http.Request) (map[string]any, error) {
 
 // carryOut sends a command and returns what to tell the merchant.
 func (s *Shop) carryOut(r *http.Request, o order, body map[string]any) string {
-	what := r.PathValue("action")
+	what, does := r.PathValue("action"), deeds[r.PathValue("action")]
 	// A button that is pressed twice on one page is one command.
 	key := fmt.Sprintf("%s:%s:%s:%s", o.PaymentID, what, keyPart(r.PostFormValue("version")), keyPart(r.PostFormValue("amount")))
-	id, err := s.payloom.send(r.Context(), "/v1/payments/"+o.PaymentID+"/"+paths[what], key, body)
+	id, err := s.payloom.send(r.Context(), "/v1/payments/"+o.PaymentID+"/"+does.path, key, body)
 	if err != nil {
 		s.failed(r, o.PaymentID, err)
-		return "Payloom did not take the " + what + ": " + err.Error() + "."
+		return "Payloom did not take the " + does.name + ": " + err.Error() + "."
 	}
-	p, err := s.payloom.await(r.Context(), o.PaymentID, actPatience, func(p paid) bool { return p.done(id) })
+	p, err := s.payloom.await(r.Context(), o.PaymentID, s.waits.operation, func(p paid) bool { return p.done(id) })
 	if err != nil {
 		s.failed(r, o.PaymentID, err)
-		return "The " + what + " is on its way; how it stands cannot be looked up right now."
+		return "The " + does.name + " is on its way; how it stands cannot be looked up right now."
 	}
 	op, found := p.operation(id)
 	switch {
 	case !found || !op.Status.Terminal():
-		return "The " + what + " is on its way."
+		return "The " + does.name + " is on its way."
 	case op.Status == payment.OpSucceeded:
-		return "The " + what + " is done."
+		return "The " + does.name + " is done."
 	}
-	return "The " + what + " came to nothing: " + words(op.Reason) + "."
+	return "The " + does.name + " came to nothing" + because(op.Reason) + "."
+}
+
+// because writes a reason, if there is one.
+func because(r payment.Reason) string {
+	if r == "" {
+		return ""
+	}
+	return ": " + words(r)
 }
 
 // keyPart makes text fit for an Idempotency-Key.

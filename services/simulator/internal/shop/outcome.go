@@ -3,14 +3,9 @@ package shop
 import (
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/payloom/payloom/pkg/payment"
 )
-
-// outcomePatience is how long a page waits for the outcome before it is shown
-// without one.
-const outcomePatience = 4 * time.Second
 
 // outcomeData is what the page at the end of a checkout shows.
 type outcomeData struct {
@@ -33,7 +28,7 @@ func (s *Shop) outcome(w http.ResponseWriter, r *http.Request, v visitor) {
 		s.lost(w, r, v)
 		return
 	}
-	p, err := s.payloom.await(r.Context(), o.PaymentID, outcomePatience, func(p paid) bool { return p.end() != endOpen })
+	p, err := s.payloom.await(r.Context(), o.PaymentID, s.waits.outcome, func(p paid) bool { return p.end() != endOpen })
 	if err != nil {
 		s.trouble(w, r, o.PaymentID, err)
 		return
@@ -44,7 +39,7 @@ func (s *Shop) outcome(w http.ResponseWriter, r *http.Request, v visitor) {
 		lines: o.Cart.lines(s.button.currency()), PaymentID: o.PaymentID, Version: p.Version,
 		End: p.end(), State: p.State, Reason: p.reason(), Asked: p.Amount.Plain(),
 	}
-	if p.does(payment.ActionReview) {
+	if p.State == payment.StateRequiresAction && p.does(payment.ActionReview) {
 		data.Review = path("review", o.PaymentID)
 	}
 	s.show(w, http.StatusOK, "outcome.html", v.view(titleOf(p.end()), "cart", data))

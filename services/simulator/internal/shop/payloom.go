@@ -32,12 +32,14 @@ var errUnknown = errors.New("payloom knows no such payment yet")
 type payloom struct {
 	ingress, query string
 	key            conf.Secret
+	patience       time.Duration // for a command to be taken
 	http           *http.Client
 }
 
 func newPayloom(c Config) *payloom {
 	return &payloom{
 		ingress: strings.TrimRight(c.IngressURL, "/"), query: strings.TrimRight(c.QueryURL, "/"), key: c.APIKey,
+		patience: callTimeout,
 		http: &http.Client{
 			Timeout: callTimeout,
 			// Neither API redirects; the key must not go where an answer points to.
@@ -74,7 +76,7 @@ func (c *payloom) send(ctx context.Context, path, key string, body any) (command
 		return "", err
 	}
 	policy := backoff.NewExponentialBackOff(
-		backoff.WithInitialInterval(200*time.Millisecond), backoff.WithMaxInterval(2*time.Second), backoff.WithMaxElapsedTime(callTimeout))
+		backoff.WithInitialInterval(200*time.Millisecond), backoff.WithMaxInterval(2*time.Second), backoff.WithMaxElapsedTime(c.patience))
 	return backoff.RetryWithData(func() (string, error) { return c.post(ctx, path, key, text) }, backoff.WithContext(policy, ctx))
 }
 

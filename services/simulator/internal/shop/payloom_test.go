@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/payloom/payloom/pkg/account"
 	"github.com/payloom/payloom/pkg/bus"
@@ -41,7 +42,8 @@ type world struct {
 	sim    *computopsim.Simulator
 	shop   *Shop
 	api    *api
-	url    string // of shop and simulator
+	log    *observer.ObservedLogs // of the shop
+	url    string                 // of shop and simulator
 }
 
 // book is a file of accounts that does not change.
@@ -72,7 +74,8 @@ merchants:
 	return book{b}
 }
 
-func newWorld(t *testing.T) *world {
+// newWorld starts a world whose simulated time runs scale times as fast.
+func newWorld(t *testing.T, scale float64) *world {
 	t.Helper()
 	w := &world{t: t, broker: bustest.New(t, bus.Topology{Shards: 1})}
 	front, back := http.NewServeMux(), http.NewServeMux()
@@ -83,7 +86,7 @@ func newWorld(t *testing.T) *world {
 
 	sim, err := computopsim.New(computopsim.Config{
 		Merchants: []computopsim.Merchant{{ID: "shop_demo", CipherKey: cipherKey, MACKey: macKey}},
-		BaseURL:   shopServer.URL, Seed: 1, RelaxURLs: true, TimeScale: 20,
+		BaseURL:   shopServer.URL, Seed: 1, RelaxURLs: true, TimeScale: scale,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -98,29 +101,31 @@ func newWorld(t *testing.T) *world {
 	w.api = &api{broker: w.broker}
 	server := httptest.NewServer(w.api.handler())
 	t.Cleanup(server.Close)
-	w.shop = mustShop(t, shopServer.URL, server.URL)
+	w.shop, w.log = mustShop(t, shopServer.URL, server.URL)
 	w.shop.Register(front)
 	return w
 }
 
-func mustShop(t *testing.T, public, api string) *Shop {
+func mustShop(t *testing.T, public, api string) (*Shop, *observer.ObservedLogs) {
 	t.Helper()
-	c := testConfig()
+	c := testConfig(t)
 	c.IngressURL, c.QueryURL = api, api
-	s, err := New(c.WithDefaults(public), zap.NewNop())
+	core, log := observer.New(zap.DebugLevel)
+	s, err := New(c.WithDefaults(public), zap.New(core))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s
+	return s, log
 }
 
 // testConfig is a shop's configuration with the defaults that conf would load.
-func testConfig() Config {
+func testConfig(t *testing.T) Config {
+	t.Helper()
 	c := Config{}
 	if err := conf.Load(&c, map[string]string{
 		"INGRESS_URL": "http://127.0.0.1:1", "QUERY_URL": "http://127.0.0.1:1", "API_KEY": apiKey,
 	}); err != nil {
-		panic(err)
+		t.Fatal(err)
 	}
 	return c
 }
@@ -320,6 +325,10 @@ func shown(p payment.Payment) paid {
 	}
 	for _, o := range p.Operations {
 		out.Operations = append(out.Operations, operation{CommandID: string(o.ID), Kind: o.Kind, Status: o.Status, Amount: moneyOf(o.Amount), Reason: o.Reason})
+	}
+	for _, id := range p.Rejected {
+		// The query API knows the reason too; the ledger's last event does not.
+		out.Operations = append(out.Operations, operation{CommandID: string(id), Status: payment.OpRejected})
 	}
 	return out
 }

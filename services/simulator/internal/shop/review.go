@@ -3,18 +3,8 @@ package shop
 import (
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/payloom/payloom/pkg/payment"
-)
-
-const (
-	// reviewPatience is how long the review page waits for what Amazon told.
-	reviewPatience = 8 * time.Second
-	// changePatience is the same after a change: a buyer who changed nothing waits
-	// for nothing.
-	changePatience = 2 * time.Second
-	amountPatience = 15 * time.Second
 )
 
 // reviewData is what the review page shows. It holds personal data.
@@ -40,9 +30,9 @@ func (s *Shop) review(w http.ResponseWriter, r *http.Request, v visitor) {
 		return
 	}
 	back := r.URL.Query().Has("result") // straight from Amazon, with news
-	patience := reviewPatience
+	patience := s.waits.review
 	if back && o.seen > 0 {
-		patience = changePatience
+		patience = s.waits.change
 	}
 	p, err := s.payloom.await(r.Context(), o.PaymentID, patience, func(p paid) bool {
 		return p.end() != endOpen || p.does(payment.ActionReview) && (!back || p.Version > o.seen)
@@ -126,7 +116,7 @@ func (s *Shop) updateAmount(r *http.Request, o order, p paid, to payment.Money) 
 		s.failed(r, o.PaymentID, err)
 		return "The amount could not be changed. Please try again."
 	}
-	p, err = s.payloom.await(r.Context(), o.PaymentID, amountPatience, func(p paid) bool { return p.done(id) || p.end() != endOpen })
+	p, err = s.payloom.await(r.Context(), o.PaymentID, s.waits.operation, func(p paid) bool { return p.done(id) || p.end() != endOpen })
 	if err != nil {
 		s.failed(r, o.PaymentID, err)
 		return "We do not know yet whether the amount was changed. Please reload this page in a moment."
@@ -136,7 +126,7 @@ func (s *Shop) updateAmount(r *http.Request, o order, p paid, to payment.Money) 
 	case !found || !op.Status.Terminal():
 		return "The new amount is on its way. Please reload this page in a moment."
 	case op.Status != payment.OpSucceeded:
-		return "The amount could not be changed: " + words(op.Reason) + "."
+		return "The amount could not be changed" + because(op.Reason) + "."
 	}
 	return ""
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
+	"time"
 
 	"go.uber.org/zap"
 )
@@ -24,7 +25,26 @@ type Shop struct {
 	pages   *template.Template
 	policy  string
 	origins *http.CrossOriginProtection
+	waits   waits
 	log     *zap.Logger
+}
+
+// waits are how long pages wait for Payloom before they are shown without what
+// they waited for.
+type waits struct {
+	button    time.Duration // after a press of the button
+	review    time.Duration // for what Amazon told of the buyer
+	change    time.Duration // the same after a change; who changed nothing waits for nothing
+	outcome   time.Duration
+	operation time.Duration // for a new amount, a capture, a refund, a cancellation
+	rows      time.Duration // for the merchant's list
+}
+
+func defaultWaits() waits {
+	return waits{
+		button: 20 * time.Second, review: 8 * time.Second, change: 2 * time.Second, outcome: 4 * time.Second,
+		operation: 10 * time.Second, rows: 4 * time.Second,
+	}
 }
 
 // New returns a shop. The error says what is wrong with c, which has its
@@ -43,7 +63,8 @@ func New(c Config, log *zap.Logger) (*Shop, error) {
 	}
 	return &Shop{
 		button: c.Button, public: public, payloom: newPayloom(c), memory: newMemory(), pages: pages,
-		policy: contentPolicy(c.Button.ScriptURL), origins: http.NewCrossOriginProtection(), log: log,
+		policy: contentPolicy(c.Button.ScriptURL), origins: http.NewCrossOriginProtection(),
+		waits: defaultWaits(), log: log,
 	}, nil
 }
 
