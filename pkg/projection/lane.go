@@ -179,7 +179,9 @@ func (l *lane[T]) take(ctx context.Context, batch []entry[T]) error {
 		err := l.project(ctx, fresh, next)
 		if err == nil {
 			l.at = next
-			l.stats.batch(l.stream, len(fresh), time.Since(start))
+			end := time.Now()
+			l.stats.batch(l.stream, len(fresh), end.Sub(start))
+			traced(ctx, l.stream, fresh, start, end)
 			continue
 		}
 		if err := l.recover(ctx, err, pause); err != nil {

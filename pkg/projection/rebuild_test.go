@@ -1,11 +1,11 @@
 package projection
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,10 +30,10 @@ func TestRebuild_UnderLoadGivesTheSameRows(t *testing.T) {
 	p, _ := w.project(t, w.bus, Options{Wait: time.Millisecond})
 	w.load(t, "before", 8)
 	var wg sync.WaitGroup
-	ctx, stop := context.WithCancel(t.Context())
+	var stopped atomic.Bool
 	more := 0
 	wg.Go(func() {
-		for ; ctx.Err() == nil; more++ {
+		for ; !stopped.Load(); more++ {
 			w.settle(t, fmt.Sprintf("during%d", more))
 		}
 	})
@@ -48,7 +48,7 @@ func TestRebuild_UnderLoadGivesTheSameRows(t *testing.T) {
 		}
 		_ = sleep(t.Context(), 1100*time.Millisecond) // retired schemas are named by the second
 	}
-	stop()
+	stopped.Store(true)
 	wg.Wait()
 	w.caughtUp(t, p)
 	w.checkWhole(t, 8+more)
@@ -249,5 +249,25 @@ func TestPartitions_ByMonth(t *testing.T) {
 	}
 	if got := w.count(t, parts); got != 3 {
 		t.Errorf("%d partitions are left, want 3", got)
+	}
+}
+
+func TestKeep_MakesMonthsAheadAndDropsOldOnes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	now := time.Date(2026, 5, 20, 0, 0, 0, 0, time.UTC)
+	for _, table := range []string{"events", "commands"} {
+		if err := makePartitions(t.Context(), w.pool, table, now.AddDate(0, -15, 0), now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dropped, err := Keep(t.Context(), w.pool, now)
+	if err != nil || dropped != 2 {
+		t.Errorf("Keep = %d, %v, want the two months before the thirteenth dropped", dropped, err)
+	}
+	for table, want := range map[string]int{"events": 16 + 3 + 1, "commands": 14 + 3 + 1} {
+		if got := w.count(t, "SELECT count(*) FROM pg_inherits WHERE inhparent = $1::regclass", table); got != want {
+			t.Errorf("%s has %d partitions, want %d", table, got, want)
+		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"os"
 	"testing"
 	"time"
 
@@ -20,7 +19,7 @@ import (
 	"github.com/payloom/payloom/pkg/wire"
 )
 
-func TestMain(m *testing.M) { os.Exit(testkit.Main(m)) }
+func TestMain(m *testing.M) { testkit.Main(m) }
 
 // patience is how long a test waits for what must come.
 const patience = 20 * time.Second

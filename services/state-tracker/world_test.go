@@ -23,7 +23,7 @@ import (
 	"github.com/payloom/payloom/services/internal/servicetest"
 )
 
-func TestMain(m *testing.M) { os.Exit(testkit.Main(m)) }
+func TestMain(m *testing.M) { testkit.Main(m) }
 
 // patience is how long a test waits for what must come.
 const patience = 20 * time.Second
@@ -115,7 +115,7 @@ func (w *world) get(t *testing.T, key, path string, header ...string) reply {
 	for i := 0; i+1 < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
-	res, err := http.DefaultClient.Do(r)
+	res, err := new(http.Client).Do(r)
 	if err != nil {
 		t.Fatalf("GET %s: %v", path, err)
 	}
