@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -42,6 +43,8 @@ type run struct {
 	cmd  *exec.Cmd
 	done chan struct{}
 	err  error // how it ended; readable after done
+
+	killed atomic.Bool // by Kill9: no fault of its own
 }
 
 // start starts the child and the goroutine that watches it.
@@ -86,7 +89,7 @@ func (c *child) supervise(r *run) {
 	for {
 		began := time.Now()
 		<-r.done
-		if time.Since(began) > healthy {
+		if time.Since(began) > healthy || r.killed.Load() {
 			pause = firstPause
 		}
 		if c.isStopping() {

@@ -198,6 +198,7 @@ func (s *Stack) Kill9(name string) error {
 		return err
 	}
 	r := c.current()
+	r.killed.Store(true)
 	if err := r.signal(syscall.SIGKILL); err != nil {
 		return fmt.Errorf("kill %s: %w", name, err)
 	}

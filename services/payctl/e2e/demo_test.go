@@ -1,0 +1,28 @@
+package e2e
+
+import (
+	"testing"
+
+	"github.com/payloom/payloom/services/payctl/internal/demo"
+	"github.com/payloom/payloom/services/payctl/internal/stack"
+)
+
+func TestDemo_EveryPaymentSettles(t *testing.T) {
+	t.Parallel()
+	s := start(t, stack.Options{Workers: 2})
+	client, computop := clients(s)
+	result, err := demo.Run(t.Context(), demo.Env{API: client, Computop: computop}, demo.Options{Payments: 50})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range result.Failed() {
+		t.Errorf("%s: %v", o.Scenario, o.Err)
+	}
+	if result.Payments() < 50 || result.Settled() != result.Payments() {
+		t.Errorf("%d of %d payments settled, want all of at least 50", result.Settled(), result.Payments())
+	}
+	report := checkVerified(t, s)
+	if report.Payments != result.Payments() {
+		t.Errorf("the streams hold %d payments, the demo drove %d", report.Payments, result.Payments())
+	}
+}

@@ -1,0 +1,3 @@
+// Package e2e tests the real programs: it builds them, runs them as processes, and
+// kills them.
+package e2e
