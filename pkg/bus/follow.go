@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -163,15 +164,19 @@ func (b *Bus) StreamState(ctx context.Context, stream string) (State, error) {
 	return State{Messages: i.State.Msgs, FirstSeq: i.State.FirstSeq, LastSeq: i.State.LastSeq, Now: i.TimeStamp.UTC()}, nil
 }
 
-// MessageAt returns the message at seq, or ErrNotFound.
+// MessageAt returns the message at seq. The error wraps ErrNotFound when the broker
+// says that there is none, and ErrUnavailable when it says nothing.
 func (b *Bus) MessageAt(ctx context.Context, stream string, seq uint64) (Message, error) {
 	s, err := b.js.Stream(ctx, stream)
 	if err != nil {
 		return Message{}, fmt.Errorf("%w: stream %s: %w", ErrUnavailable, stream, err)
 	}
 	m, err := s.GetMsg(ctx, seq)
-	if err != nil {
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return Message{}, fmt.Errorf("%w: %s/%d: %w", ErrNotFound, stream, seq, err)
+	}
+	if err != nil {
+		return Message{}, fmt.Errorf("%w: %s/%d: %w", ErrUnavailable, stream, seq, err)
 	}
 	return Message{Stream: stream, Seq: m.Sequence, Time: m.Time.UTC(), Subject: m.Subject, Header: http.Header(m.Header), Data: m.Data}, nil
 }

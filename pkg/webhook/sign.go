@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -46,11 +47,8 @@ func ParseKey(secret string) (Key, error) {
 	return Key{key}, nil
 }
 
-// String hides the key.
-func (Key) String() string { return "[secret]" }
-
-// GoString hides the key.
-func (Key) GoString() string { return "[secret]" }
+// Format hides the key, whatever the verb.
+func (Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[secret]") }
 
 // mac returns the HMAC-SHA256 of "id.timestamp.body".
 func (k Key) mac(id, timestamp string, body []byte) []byte {

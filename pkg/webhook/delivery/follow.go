@@ -104,10 +104,8 @@ func (f *Follower) keepOn(ctx context.Context, stream string) {
 		if ctx.Err() != nil {
 			return
 		}
-		if !errors.Is(err, errMoved) {
-			f.say(stream, err)
-			f.opts.Log.Warn("events are not followed for now", service.Stream(stream), zap.Error(err))
-		}
+		f.say(stream, err)
+		f.opts.Log.Warn("events are not followed for now", service.Stream(stream), zap.Error(err))
 		pause(ctx, pauses.NextBackOff(), nil)
 	}
 }
@@ -118,9 +116,6 @@ func (f *Follower) keepOn(ctx context.Context, stream string) {
 // of webhook_checkpoints to begin with the events of the last three days.
 var ErrOtherStream = errors.New("delivery: the stream is not the one that was followed")
 
-// errMoved means that another follower has moved the checkpoint.
-var errMoved = errors.New("delivery: the checkpoint was moved")
-
 // session follows a stream from its checkpoint on, until something goes wrong.
 func (f *Follower) session(ctx context.Context, stream string, fine func()) error {
 	at, err := f.begin(ctx, stream)
@@ -129,7 +124,7 @@ func (f *Follower) session(ctx context.Context, stream string, fine func()) erro
 	}
 	f.say(stream, nil)
 	err = f.src.Follow(ctx, stream, bus.FollowOptions{From: at.seq + 1}, func(ctx context.Context, batch []bus.Message) error {
-		moved, err := f.take(ctx, at, batch)
+		moved, err := f.takeAll(ctx, at, batch)
 		if err != nil {
 			return err
 		}
@@ -187,9 +182,7 @@ func (f *Follower) first(ctx context.Context, stream string, state bus.State) (c
 	first := max(state.FirstSeq, 1)
 	n := sort.Search(int(state.LastSeq+1-min(first, state.LastSeq+1)), func(i int) bool {
 		m, err := f.src.MessageAt(ctx, stream, first+uint64(i))
-		if err != nil && !errors.Is(err, bus.ErrNotFound) {
-			failed = err
-		}
+		failed = errors.Join(failed, err)
 		return err == nil && !m.Time.Before(since)
 	})
 	if failed != nil {

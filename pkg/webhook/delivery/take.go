@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -29,6 +30,9 @@ type queryer interface {
 	execer
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
+
+// errMoved means that another follower has moved the checkpoint.
+var errMoved = errors.New("delivery: the checkpoint was moved")
 
 func readCheckpoint(ctx context.Context, q queryer, stream string) (checkpoint, bool, error) {
 	c := checkpoint{stream: stream}
@@ -66,10 +70,37 @@ func (c checkpoint) move(ctx context.Context, q queryer, m bus.Message) (checkpo
 	return to, nil
 }
 
+// errBehind means that the rows are behind what was read: a backup was restored.
+var errBehind = errors.New("delivery: the checkpoint went back")
+
+// takeAll takes what another follower has left of a batch, and returns where the
+// checkpoint is then.
+func (f *Follower) takeAll(ctx context.Context, at checkpoint, batch []bus.Message) (checkpoint, error) {
+	for {
+		first := slices.IndexFunc(batch, func(m bus.Message) bool { return m.Seq > at.seq })
+		if first < 0 {
+			return at, nil
+		}
+		moved, err := f.take(ctx, at, batch[first:])
+		if err == nil {
+			return moved, nil
+		}
+		if !errors.Is(err, errMoved) {
+			return at, err
+		}
+		before := at.seq
+		if at, _, err = readCheckpoint(ctx, f.pool, at.stream); err != nil {
+			return at, err
+		}
+		if at.seq <= before {
+			return at, errBehind
+		}
+	}
+}
+
 // take writes the messages that a batch of events makes, and moves the checkpoint
-// from where it was. errMoved means that another follower has done something.
+// from where it was. errMoved means that another follower did that.
 func (f *Follower) take(ctx context.Context, at checkpoint, batch []bus.Message) (checkpoint, error) {
-	f.gaps(at, batch)
 	var made deliveries
 	undecodable := 0
 	for _, m := range batch {
@@ -89,6 +120,7 @@ func (f *Follower) take(ctx context.Context, at checkpoint, batch []bus.Message)
 	if err != nil {
 		return at, err
 	}
+	f.gaps(at, batch)
 	f.opts.Stats.count(resultUndecodable, undecodable)
 	if n := len(made.message); n > 0 {
 		f.opts.Stats.count(resultQueued, n)
