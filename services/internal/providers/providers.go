@@ -10,46 +10,67 @@ import (
 	"github.com/payloom/payloom/pkg/payment"
 	"github.com/payloom/payloom/pkg/provider"
 	"github.com/payloom/payloom/pkg/provider/computop"
+	"github.com/payloom/payloom/pkg/provider/ecommpay"
 )
 
 // ErrUnknown means that this program does not know how to talk to a provider.
 var ErrUnknown = errors.New("providers: not supported by this program")
 
+// maker makes what one provider's package offers.
+type maker struct {
+	capability func() provider.Capability
+	// client makes a client, given where the provider and buyers' browsers reach
+	// notify-receiver.
+	client func(a *account.Account, publicURL string) (provider.Provider, error)
+	parser func(a *account.Account) (provider.CallbackParser, error)
+	// check returns what keeps an account from working: an account.Invalid, or all
+	// that the provider's package says, joined.
+	check func(a *account.Account) error
+}
+
+func makers() map[payment.Provider]maker {
+	return map[payment.Provider]maker{
+		payment.Computop: {computop.Capability, computopClient, computopParser, computopCheck},
+		payment.ECommPay: {ecommpay.Capability, ecommpayClient, ecommpayParser, ecommpayCheck},
+	}
+}
+
+// makerOf returns the maker of a's provider. The error wraps ErrUnknown.
+func makerOf(a *account.Account) (maker, error) {
+	if m, ok := makers()[a.Provider]; ok {
+		return m, nil
+	}
+	return maker{}, of(a, ErrUnknown)
+}
+
 // Capabilities returns what each provider can do. A provider that is not listed
 // cannot be asked for anything.
 func Capabilities() map[payment.Provider]provider.Capability {
-	return map[payment.Provider]provider.Capability{
-		payment.Computop: computop.Capability(),
+	all := map[payment.Provider]provider.Capability{}
+	for name, m := range makers() {
+		all[name] = m.capability()
 	}
+	return all
 }
 
 // Client returns a new client of account a. publicURL is where the provider and
 // buyers' browsers reach notify-receiver.
 func Client(a *account.Account, publicURL string) (provider.Provider, error) {
-	cfg, err := computopConfig(a, publicURL)
+	m, err := makerOf(a)
 	if err != nil {
 		return nil, err
 	}
-	client, err := computop.New(cfg)
-	if err != nil {
-		return nil, of(a, err)
-	}
-	return client, nil
+	return m.client(a, publicURL)
 }
 
 // Parser returns a new parser of what comes to account a's addresses. One that
 // reads what browsers bring is a provider.ReturnParser too.
 func Parser(a *account.Account) (provider.CallbackParser, error) {
-	// A parser makes no addresses, but its configuration wants one.
-	cfg, err := computopConfig(a, a.Endpoint)
+	m, err := makerOf(a)
 	if err != nil {
 		return nil, err
 	}
-	parser, err := computop.NewParser(cfg)
-	if err != nil {
-		return nil, of(a, err)
-	}
-	return parser, nil
+	return m.parser(a)
 }
 
 // of says whose error it is.
@@ -59,12 +80,12 @@ func of(a *account.Account, err error) error {
 
 // Exam reports what keeps an account from working, for account.Check.
 func Exam(a *account.Account) []account.Problem {
-	cfg, err := computopConfig(a, a.Endpoint)
+	m, err := makerOf(a)
+	if err == nil {
+		err = m.check(a)
+	}
 	if invalid, ok := errors.AsType[*account.Invalid](err); ok {
 		return invalid.Problems
-	}
-	if err == nil {
-		err = cfg.Validate()
 	}
 	var problems []account.Problem
 	for _, e := range parts(err) {

@@ -37,6 +37,22 @@ merchants:
         endpoint: https://paygate.example/
         callback_key: Endpoint0fTheThirdAccount
         settings: {merchant: demo_mid}
+      - name: wallet
+        provider: ecommpay
+        endpoint: https://api.ecommpay.example/
+        callback_key: Endpoint0fPayouts
+        settings: {project_id: 818}
+        secrets: {secret: [{id: "2", ref: "env:NEW"}, {id: "1", ref: "env:OLD"}]}
+      - name: empty
+        provider: ecommpay
+        endpoint: https://api.ecommpay.example/
+        callback_key: Endpoint0fNoPayouts
+        settings: {project_id: -1}
+      - name: text
+        provider: ecommpay
+        endpoint: https://api.ecommpay.example/
+        callback_key: Endpoint0fNoProject
+        settings: {project_id: eight}
       - name: later
         provider: axerve
         endpoint: https://axerve.example/
@@ -66,6 +82,31 @@ func mustAccount(t *testing.T, b *account.Book, p payment.Provider, name string)
 		t.Fatalf("account: %v", err)
 	}
 	return a
+}
+
+func TestClientAndParser_OfECommPay(t *testing.T) {
+	t.Parallel()
+	book := mustBook(t, file)
+	good := mustAccount(t, book, payment.ECommPay, "wallet")
+	client, err := providers.Client(good, "https://notify.example")
+	if err != nil || !client.Capability().Supports(payment.Payout) {
+		t.Errorf("client: %v; want one that pays out", err)
+	}
+	if _, ok := client.(provider.CallbackVerifier); !ok {
+		t.Error("the client cannot verify callbacks")
+	}
+	if _, err := providers.Parser(good); err != nil {
+		t.Errorf("parser: %v", err)
+	}
+	for _, name := range []string{"empty", "text"} {
+		a := mustAccount(t, book, payment.ECommPay, name)
+		if client, err := providers.Client(a, "https://notify.example"); err == nil || client != nil {
+			t.Errorf("%s: a client came of it", name)
+		}
+		if parser, err := providers.Parser(a); err == nil || parser != nil {
+			t.Errorf("%s: a parser came of it", name)
+		}
+	}
 }
 
 func TestClientAndParser(t *testing.T) {
@@ -122,6 +163,26 @@ func TestExam(t *testing.T) {
 	problems := providers.Exam(mustAccount(t, book, payment.Axerve, "later"))
 	if len(problems) != 1 || problems[0].Line == 0 {
 		t.Errorf("another provider: %v, want one problem with its line", problems)
+	}
+}
+
+func TestExam_OfECommPay(t *testing.T) {
+	t.Parallel()
+	book := mustBook(t, file)
+	for name, want := range map[string][]string{
+		"wallet": nil,
+		"empty":  {"ProjectID", "Secrets"},
+		"text":   {"settings"},
+	} {
+		problems := providers.Exam(mustAccount(t, book, payment.ECommPay, name))
+		if len(problems) != len(want) {
+			t.Errorf("%s: %d problems, want %d: %v", name, len(problems), len(want), problems)
+		}
+		for _, w := range want {
+			if !strings.Contains(fmt.Sprint(problems), w) {
+				t.Errorf("%s: %v does not speak of %s", name, problems, w)
+			}
+		}
 	}
 }
 
