@@ -145,8 +145,10 @@ func (c *payloom) do(req *http.Request, want int, out any) error {
 	return json.Unmarshal(text, out)
 }
 
-// pause is the least time between two looks, should the query API not wait.
-const pause = 50 * time.Millisecond
+const (
+	pause = 50 * time.Millisecond // between two looks, should the query API not wait
+	blips = 3                     // looks that may fail one after the other
+)
 
 // await looks at a payment until enough says so, for at most patience. It returns
 // the payment as it was seen last; the error is that of the last look, and nil
@@ -154,16 +156,17 @@ const pause = 50 * time.Millisecond
 func (c *payloom) await(ctx context.Context, id string, patience time.Duration, enough func(paid) bool) (last paid, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	for {
+	for failed := 0; failed < blips; {
 		p, lookErr := c.look(ctx, id, last.Version)
 		switch {
-		case lookErr == nil:
-			last, err = p, nil
-		case ctx.Err() == nil:
-			err = lookErr
-		}
-		if lookErr == nil && enough(p) {
+		case lookErr == nil && enough(p):
 			return p, nil
+		case lookErr == nil:
+			last, err, failed = p, nil, 0
+		case errors.Is(lookErr, errUnknown):
+			err, failed = lookErr, 0 // it is only beginning
+		case ctx.Err() == nil:
+			err, failed = lookErr, failed+1
 		}
 		select {
 		case <-ctx.Done():
@@ -171,4 +174,5 @@ func (c *payloom) await(ctx context.Context, id string, patience time.Duration, 
 		case <-time.After(pause):
 		}
 	}
+	return last, err
 }
