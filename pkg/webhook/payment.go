@@ -147,6 +147,9 @@ func mandateOf(m *payment.Mandate) *Mandate {
 }
 
 func refsOf(refs map[string]string) map[string]string {
+	if len(refs) == 0 {
+		return nil
+	}
 	out := make(map[string]string, len(refs))
 	for k, v := range refs {
 		out[clean(k)] = clean(v)
