@@ -149,7 +149,7 @@ func reasonOf(err error) reason {
 		return reasonBlocked
 	case errors.As(err, &name):
 		return reasonName
-	case errors.As(err, &cert), errors.As(err, &record), errors.As(err, &alert):
+	case errors.As(err, &cert), errors.As(err, &record), errors.As(err, &alert), errors.Is(err, http.ErrSchemeMismatch):
 		return reasonTLS
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return reasonTimeout
