@@ -12,6 +12,7 @@ import (
 	"github.com/payloom/payloom/pkg/account"
 	"github.com/payloom/payloom/pkg/bus"
 	"github.com/payloom/payloom/pkg/payment"
+	"github.com/payloom/payloom/services/internal/intake"
 )
 
 // maxBody is the longest body that is read, in bytes.
@@ -115,29 +116,26 @@ func (c call) command(ctx context.Context, r *http.Request, text []byte) (paymen
 	if refused != nil {
 		return payment.Command{}, refused
 	}
-	v, err := parse(text)
+	doc, err := intake.Parse(text)
 	if err != nil {
 		return payment.Command{}, malformed("The " + err.Error() + ".")
 	}
-	var f faults
-	refuseCards("", v, &f)
-	refuseCard(keyHeader, string(id), &f)
-	q := &request{body: newObject("", v, &f), command: payment.Command{
+	var f intake.Faults
+	f.RefuseCards(doc)
+	f.RefuseCard(keyHeader, string(id))
+	asked := payment.Command{
 		ID: payment.DeriveCommandID(c.merchant, id), Merchant: c.merchant, ReqID: id, Kind: c.route.kind,
-	}}
+	}
 	if path := r.PathValue("id"); path != "" {
-		refuseCard("payment_id", path, &f)
-		q.command.Payment = payment.ID(path)
+		f.RefuseCard("payment_id", path)
+		asked.Payment = payment.ID(path)
 	}
-	q.named = choice(q.body, "provider", payment.Providers()...)
-	c.route.read(q)
-	q.body.finish()
-	checkRules(q.command, &f)
+	q := intake.Read(asked, doc, &f)
 	if refused := c.check(ctx, q); refused != nil {
-		return q.command, refused
+		return q.Command, refused
 	}
-	if len(f.list) > 0 {
-		return q.command, invalid(f)
+	if len(f.List) > 0 {
+		return q.Command, invalid(f)
 	}
-	return q.command, nil
+	return q.Command, nil
 }

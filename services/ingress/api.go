@@ -9,6 +9,7 @@ import (
 	"github.com/payloom/payloom/pkg/payment"
 	"github.com/payloom/payloom/pkg/provider"
 	"github.com/payloom/payloom/pkg/service"
+	"github.com/payloom/payloom/services/internal/intake"
 )
 
 // broker is what the API needs of the bus.
@@ -41,7 +42,7 @@ func newAPI(rt *service.Runtime, cfg Config, accounts books, b broker, can map[p
 		limits: newLimits(cfg.Rate, cfg.Burst), metrics: newMetrics(),
 	}
 	// The rules are compiled once: now, and not while the first buyer waits.
-	if err := rulesCompile(); err != nil {
+	if err := intake.Compile(); err != nil {
 		return nil, err
 	}
 	return a, rt.Metrics.Register(a.metrics)
@@ -52,20 +53,19 @@ type route struct {
 	pattern string
 	kind    payment.Kind
 	scope   account.Scope
-	read    func(*request)
 	// bare is set where nothing has to be said: the body may be left out.
 	bare bool
 }
 
 func routes() []route {
 	return []route{
-		{"POST /v1/payments", payment.Authorize, account.ScopeAuthorize, readAuthorize, false},
-		{"POST /v1/payments/{id}/amount", payment.UpdateAmount, account.ScopeAuthorize, readAmount, false},
-		{"POST /v1/payments/{id}/captures", payment.Capture, account.ScopeCapture, readCapture, false},
-		{"POST /v1/payments/{id}/refunds", payment.Refund, account.ScopeRefund, readRefund, false},
-		{"POST /v1/payments/{id}/cancel", payment.Cancel, account.ScopeCancel, readCancel, true},
-		{"POST /v1/payments/{id}/sync", payment.Sync, account.ScopeRead, readNothing, true},
-		{"POST /v1/payouts", payment.Payout, account.ScopePayout, readPayout, false},
+		{"POST /v1/payments", payment.Authorize, account.ScopeAuthorize, false},
+		{"POST /v1/payments/{id}/amount", payment.UpdateAmount, account.ScopeAuthorize, false},
+		{"POST /v1/payments/{id}/captures", payment.Capture, account.ScopeCapture, false},
+		{"POST /v1/payments/{id}/refunds", payment.Refund, account.ScopeRefund, false},
+		{"POST /v1/payments/{id}/cancel", payment.Cancel, account.ScopeCancel, true},
+		{"POST /v1/payments/{id}/sync", payment.Sync, account.ScopeRead, true},
+		{"POST /v1/payouts", payment.Payout, account.ScopePayout, false},
 	}
 }
 

@@ -7,61 +7,62 @@ import (
 
 	"github.com/payloom/payloom/pkg/account"
 	"github.com/payloom/payloom/pkg/payment"
+	"github.com/payloom/payloom/services/internal/intake"
 )
 
 // check finds out which provider q's command is for and adds what that provider
 // would refuse to q's faults. It refuses only for what is no field's fault.
-func (c call) check(ctx context.Context, q *request) *refusal {
-	f := q.body.faults
+func (c call) check(ctx context.Context, q *intake.Request) *refusal {
+	f := q.Faults
 	var at *account.Account
 	switch {
-	case q.named == "" && q.body.has("provider"):
+	case q.Named == "" && !q.Unnamed:
 		return nil // said, and wrong: that is a fault already
-	case q.named != "" && !slices.Contains(c.book.Providers(c.merchant), q.named):
-		f.add("provider", "not_configured", "the merchant has no account at %s", q.named)
+	case q.Named != "" && !slices.Contains(c.book.Providers(c.merchant), q.Named):
+		f.Add("provider", "not_configured", "the merchant has no account at %s", q.Named)
 		return nil
 	case c.route.kind.Opens():
 		at = c.opening(q)
-	case q.named != "":
-		q.command.Provider = q.named
-		at = c.known(q.command, "")
-	case len(f.list) > 0:
+	case q.Named != "":
+		q.Command.Provider = q.Named
+		at = c.known(q.Command, "")
+	case len(f.List) > 0:
 		return nil // not worth a look at the broker
 	default:
 		name, refused := c.find(ctx, q)
 		if refused != nil {
 			return refused
 		}
-		at = c.known(q.command, name)
+		at = c.known(q.Command, name)
 	}
-	if q.command.Provider != "" {
-		c.checkProvider(q, at)
+	if q.Command.Provider != "" {
+		q.CheckProvider(c.api.can, at)
 	}
 	return nil
 }
 
 // opening sets the provider of a command that begins a payment, and returns the
 // account that will serve it.
-func (c call) opening(q *request) *account.Account {
-	f, has := q.body.faults, c.book.Providers(c.merchant)
+func (c call) opening(q *intake.Request) *account.Account {
+	f, has := q.Faults, c.book.Providers(c.merchant)
 	switch {
-	case q.named != "":
-		q.command.Provider = q.named
+	case q.Named != "":
+		q.Command.Provider = q.Named
 	case len(has) == 1:
-		q.command.Provider = has[0]
+		q.Command.Provider = has[0]
 	case len(has) == 0:
-		f.add("provider", "not_configured", "the merchant has no account at any provider")
+		f.Add("provider", "not_configured", "the merchant has no account at any provider")
 		return nil
 	default:
-		f.add("provider", "required", "is required: the merchant has accounts at %s", oneOf(has))
+		f.Add("provider", "required", "is required: the merchant has accounts at %s", intake.OneOf(has))
 		return nil
 	}
-	at, err := c.book.Account(c.merchant, q.command.Provider, q.command.Account)
+	at, err := c.book.Account(c.merchant, q.Command.Provider, q.Command.Account)
 	switch {
 	case errors.Is(err, account.ErrNoDefault):
-		f.add("account", "required", "is required: none of the merchant's accounts at %s is the default", q.command.Provider)
+		f.Add("account", "required", "is required: none of the merchant's accounts at %s is the default", q.Command.Provider)
 	case err != nil:
-		f.add("account", "unknown_value", "the merchant has no such account at %s", q.command.Provider)
+		f.Add("account", "unknown_value", "the merchant has no such account at %s", q.Command.Provider)
 	}
 	return at
 }
@@ -78,14 +79,14 @@ func (c call) known(cmd payment.Command, name string) *account.Account {
 
 // find takes the provider from the payment's last event, and returns the name of
 // its account.
-func (c call) find(ctx context.Context, q *request) (string, *refusal) {
-	p, found, err := c.api.broker.Find(ctx, c.merchant, q.command.Payment)
+func (c call) find(ctx context.Context, q *intake.Request) (string, *refusal) {
+	p, found, err := c.api.broker.Find(ctx, c.merchant, q.Command.Payment)
 	switch {
 	case err != nil:
 		return "", unavailable(err)
 	case !found:
 		return "", notStarted()
 	}
-	q.command.Provider = p.Provider
+	q.Command.Provider = p.Provider
 	return p.Account, nil
 }

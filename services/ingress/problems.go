@@ -7,6 +7,7 @@ import (
 
 	"github.com/payloom/payloom/pkg/account"
 	"github.com/payloom/payloom/pkg/service"
+	"github.com/payloom/payloom/services/internal/intake"
 )
 
 // typeOf returns the URI of a kind of problem.
@@ -65,9 +66,9 @@ func malformed(detail string) *refusal {
 	}
 }
 
-func invalid(f faults) *refusal {
+func invalid(f intake.Faults) *refusal {
 	p := problem(http.StatusBadRequest, "invalid_request", "The request is not valid", "Every field that is wrong is listed. Nothing was stored.")
-	p.Errors = f.list
+	p.Errors = f.List
 	return &refusal{Problem: p, result: resultInvalid}
 }
 

@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"net/http"
 	"regexp"
+
+	"github.com/payloom/payloom/services/internal/intake"
 )
 
 // requestIDHeader names a request in the logs of client and server. It has
@@ -20,7 +22,7 @@ type requestIDKey struct{}
 func withRequestID(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := r.Header.Get(requestIDHeader)
-		if !requestIDs.MatchString(id) || cardNumber(id, tight) {
+		if !requestIDs.MatchString(id) || intake.CardNumber(id) {
 			id = rand.Text()
 		}
 		w.Header().Set(requestIDHeader, id)

@@ -1,4 +1,4 @@
-package main
+package intake
 
 import (
 	"math"
@@ -7,19 +7,63 @@ import (
 	"github.com/payloom/payloom/pkg/payment"
 )
 
-// request is what a body asks for, as far as it says: provider and account may
-// be left to be found.
-type request struct {
-	command payment.Command
-	named   payment.Provider // empty: the body names none
-	body    *object
+// Request is what a body asks for, as far as it says: provider and account may be
+// left to be found.
+type Request struct {
+	Command payment.Command
+	// Named is the provider that the body names; empty: none, or none that there is.
+	Named payment.Provider
+	// Unnamed is set where the body names no provider, not even a wrong one.
+	Unnamed bool
+	Faults  *Faults
+
+	body *object
+}
+
+// Read reads a body that asks for an operation of c's kind. c holds what is known
+// without the body. Everything is checked that can be without knowing the
+// provider; f collects it.
+func Read(c payment.Command, d Document, f *Faults) *Request {
+	r := &Request{Command: c, Faults: f, body: newObject("", d.value, f), Unnamed: !d.Has("provider")}
+	r.read()
+	return r
+}
+
+// ReadLine is Read for a line of a batch, which may hold its own req_id: the
+// caller has put it into c.
+func ReadLine(c payment.Command, d Document, f *Faults) *Request {
+	r := &Request{Command: c, Faults: f, body: newObject("", d.value, f), Unnamed: !d.Has("provider")}
+	r.body.text("req_id")
+	r.read()
+	return r
+}
+
+func (r *Request) read() {
+	r.Named = choice(r.body, "provider", payment.Providers()...)
+	switch r.Command.Kind {
+	case payment.Authorize:
+		readAuthorize(r)
+	case payment.UpdateAmount:
+		readAmount(r)
+	case payment.Capture:
+		readCapture(r)
+	case payment.Refund:
+		readRefund(r)
+	case payment.Cancel:
+		readCancel(r)
+	case payment.Payout:
+		readPayout(r)
+	case payment.Sync: // nothing to be said
+	}
+	r.body.finish()
+	checkRules(r.Command, r.Faults)
 }
 
 // The bodies of the API, one function per kind. Which values are right is said
 // by the rules of the commands; these say only which fields there are.
 
-func readAuthorize(r *request) {
-	o, c := r.body, &r.command
+func readAuthorize(r *Request) {
+	o, c := r.body, &r.Command
 	readOpening(r)
 	readTexts(r)
 	a := &payment.Authorization{
@@ -57,9 +101,9 @@ func readRecurring(o *object) *payment.Recurring {
 	return r
 }
 
-func readPayout(r *request) {
+func readPayout(r *Request) {
 	readOpening(r)
-	o, c := r.body, &r.command
+	o, c := r.body, &r.Command
 	c.Description, c.Reference = o.text("description"), o.text("reference")
 	b, ok := o.object("beneficiary")
 	if !ok {
@@ -74,37 +118,35 @@ func readPayout(r *request) {
 }
 
 // readOpening reads what begins a payment, wherever it is to be.
-func readOpening(r *request) {
+func readOpening(r *Request) {
 	if id := r.body.text("payment_id"); id != "" {
-		r.command.Payment = payment.ID(id)
+		r.Command.Payment = payment.ID(id)
 	} else {
-		r.command.Payment = payment.DeriveID(r.command.ID)
+		r.Command.Payment = payment.DeriveID(r.Command.ID)
 	}
-	r.command.Account = r.body.text("account")
-	r.command.Amount = readMoney(r.body)
+	r.Command.Account = r.body.text("account")
+	r.Command.Amount = readMoney(r.body)
 }
 
-func readTexts(r *request) {
-	r.command.Description = r.body.text("description")
-	r.command.StatementText = r.body.text("statement_text")
-	r.command.Reference = r.body.text("reference")
+func readTexts(r *Request) {
+	r.Command.Description = r.body.text("description")
+	r.Command.StatementText = r.body.text("statement_text")
+	r.Command.Reference = r.body.text("reference")
 }
 
-func readAmount(r *request) { r.command.Amount = readMoney(r.body) }
+func readAmount(r *Request) { r.Command.Amount = readMoney(r.body) }
 
-func readCapture(r *request) {
+func readCapture(r *Request) {
 	readAmount(r)
 	readTexts(r)
 }
 
-func readRefund(r *request) {
+func readRefund(r *Request) {
 	readAmount(r)
-	r.command.Description, r.command.Reference = r.body.text("description"), r.body.text("reference")
+	r.Command.Description, r.Command.Reference = r.body.text("description"), r.body.text("reference")
 }
 
-func readCancel(r *request) { r.command.Description = r.body.text("reason") }
-
-func readNothing(*request) {}
+func readCancel(r *Request) { r.Command.Description = r.body.text("reason") }
 
 // readMoney reads the member amount of o.
 func readMoney(o *object) payment.Money {
@@ -119,7 +161,8 @@ func readMoney(o *object) payment.Money {
 	return payment.Money{Minor: m.integer("value", math.MaxInt64), Currency: payment.Currency(m.text("currency"))}
 }
 
-func oneOf[T ~string](list []T) string {
+// OneOf lists words for a sentence.
+func OneOf[T ~string](list []T) string {
 	words := make([]string, len(list))
 	for i, v := range list {
 		words[i] = string(v)

@@ -1,4 +1,4 @@
-package main
+package intake
 
 import (
 	"errors"
@@ -14,8 +14,8 @@ import (
 	"github.com/payloom/payloom/pkg/wire"
 )
 
-// rulesCompile returns an error when the rules of commands do not compile.
-func rulesCompile() error {
+// Compile returns an error when the rules of commands do not compile.
+func Compile() error {
 	if err := wire.Validate(payment.Command{}); !isInvalid(err) {
 		return fmt.Errorf("the rules of commands: %w", err)
 	}
@@ -29,7 +29,7 @@ func isInvalid(err error) bool {
 
 // checkRules adds what the rules of commands, which are the same for commands
 // that do not come by HTTP, find wrong with c.
-func checkRules(c payment.Command, f *faults) {
+func checkRules(c payment.Command, f *Faults) {
 	invalid, ok := errors.AsType[*wire.Invalid](wire.Validate(c))
 	if !ok {
 		return
@@ -37,7 +37,7 @@ func checkRules(c payment.Command, f *faults) {
 	for _, e := range invalid.Fields {
 		// Who names no provider may leave it to us.
 		if e.Field != "provider" || c.Provider != "" {
-			f.add(apiName(c.Kind, e.Field), e.Code, "%s", e.Detail)
+			f.Add(apiName(c.Kind, e.Field), e.Code, "%s", e.Detail)
 		}
 	}
 }
@@ -45,8 +45,6 @@ func checkRules(c payment.Command, f *faults) {
 // apiName returns what the API calls a field of a command.
 func apiName(k payment.Kind, field string) string {
 	switch {
-	case field == "req_id":
-		return keyHeader
 	case field == "description" && k == payment.Cancel:
 		return "reason"
 	case field == "authorization.order_ref":
@@ -55,17 +53,18 @@ func apiName(k payment.Kind, field string) string {
 	return strings.TrimPrefix(field, "authorization.")
 }
 
-// checkProvider adds what the command's provider would refuse. at is the account
-// that will serve it, if that is known.
-func (c call) checkProvider(q *request, at *account.Account) {
-	f, cmd := q.body.faults, &q.command
-	can, ok := c.api.can[cmd.Provider]
+// CheckProvider adds what the command's provider, which must be set, would refuse.
+// able are the providers there are, and at is the account that will serve the
+// command, if that is known.
+func (r *Request) CheckProvider(able map[payment.Provider]provider.Capability, at *account.Account) {
+	f, cmd := r.Faults, &r.Command
+	can, ok := able[cmd.Provider]
 	if !ok || !can.Supports(cmd.Kind) {
-		f.add("provider", "not_supported", "%s has no %s", cmd.Provider, strings.ReplaceAll(string(cmd.Kind), "_", " "))
+		f.Add("provider", "not_supported", "%s has no %s", cmd.Provider, strings.ReplaceAll(string(cmd.Kind), "_", " "))
 		return
 	}
 	if p := can.Limits.PaymentID; cmd.Kind.Opens() && p != nil && !p.MatchString(string(cmd.Payment)) {
-		f.add("payment_id", "format", "must match %s at %s", p, cmd.Provider)
+		f.Add("payment_id", "format", "must match %s at %s", p, cmd.Provider)
 	}
 	if cmd.Amount != (payment.Money{}) {
 		checkAmount(*cmd, windowOf(can, at, cmd.Amount.Currency), can, f)
@@ -91,10 +90,10 @@ func windowOf(can provider.Capability, at *account.Account, c payment.Currency) 
 	return w
 }
 
-func checkAmount(c payment.Command, w provider.Window, can provider.Capability, f *faults) {
+func checkAmount(c payment.Command, w provider.Window, can provider.Capability, f *Faults) {
 	list := can.Limits.Currencies
 	if len(list) > 0 && !slices.Contains(list, c.Amount.Currency) {
-		f.add("amount.currency", "not_supported", "must be one of %s at %s", oneOf(list), c.Provider)
+		f.Add("amount.currency", "not_supported", "must be one of %s at %s", OneOf(list), c.Provider)
 		return
 	}
 	least := w.Min
@@ -104,7 +103,7 @@ func checkAmount(c payment.Command, w provider.Window, can provider.Capability, 
 		least = 0
 	}
 	if c.Amount.Minor < least || (w.Max > 0 && c.Amount.Minor > w.Max) {
-		f.add("amount.value", "out_of_range", "must be %s in minor units of %s at %s", span(least, w.Max), c.Amount.Currency, c.Provider)
+		f.Add("amount.value", "out_of_range", "must be %s in minor units of %s at %s", span(least, w.Max), c.Amount.Currency, c.Provider)
 	}
 }
 
@@ -119,27 +118,27 @@ func agreementOnly(c payment.Command) bool {
 	return c.Authorization != nil && c.Authorization.Recurring != nil && c.Authorization.Recurring.Only
 }
 
-func checkAuthorization(c *payment.Command, can provider.Capability, f *faults) {
+func checkAuthorization(c *payment.Command, can provider.Capability, f *Faults) {
 	a := c.Authorization
 	if a.Method != "" && !slices.Contains(can.Methods, a.Method) {
-		f.add("method", "not_supported", "must be one of %s at %s", oneOf(can.Methods), c.Provider)
+		f.Add("method", "not_supported", "must be one of %s at %s", OneOf(can.Methods), c.Provider)
 	}
 	checkCapture(c, can, f)
 	switch list := can.Limits.Countries; {
 	case len(list) == 0 || slices.Contains(list, a.Country):
 	case a.Country == "":
-		f.add("country", "required", "is required, one of %s at %s", strings.Join(list, ", "), c.Provider)
+		f.Add("country", "required", "is required, one of %s at %s", strings.Join(list, ", "), c.Provider)
 	default:
-		f.add("country", "not_supported", "must be one of %s at %s", strings.Join(list, ", "), c.Provider)
+		f.Add("country", "not_supported", "must be one of %s at %s", strings.Join(list, ", "), c.Provider)
 	}
 }
 
 // checkCapture fills in the default, which takes no money by itself.
-func checkCapture(c *payment.Command, can provider.Capability, f *faults) {
+func checkCapture(c *payment.Command, can provider.Capability, f *Faults) {
 	a := c.Authorization
 	switch {
 	case len(can.Captures) == 0 && a.Capture != "":
-		f.add("capture", "not_supported", "%s has it set per account: leave it out", c.Provider)
+		f.Add("capture", "not_supported", "%s has it set per account: leave it out", c.Provider)
 	case len(can.Captures) == 0 || slices.Contains(can.Captures, a.Capture):
 	case a.Capture == "":
 		a.Capture = can.Captures[0]
@@ -147,16 +146,16 @@ func checkCapture(c *payment.Command, can provider.Capability, f *faults) {
 			a.Capture = payment.CaptureManual
 		}
 	default:
-		f.add("capture", "not_supported", "must be one of %s at %s", oneOf(can.Captures), c.Provider)
+		f.Add("capture", "not_supported", "must be one of %s at %s", OneOf(can.Captures), c.Provider)
 	}
 }
 
 // checkTexts checks texts against the provider's own formats.
-func checkTexts(c payment.Command, can provider.Capability, f *faults) {
+func checkTexts(c payment.Command, can provider.Capability, f *Faults) {
 	texts := textsOf(c)
 	for _, field := range slices.Sorted(maps.Keys(can.Limits.Text)) {
 		if text, p := texts[field], can.Limits.Text[field]; text != "" && !p.MatchString(text) {
-			f.add(apiName(c.Kind, field), "format", "must match %s at %s", p, c.Provider)
+			f.Add(apiName(c.Kind, field), "format", "must match %s at %s", p, c.Provider)
 		}
 	}
 }

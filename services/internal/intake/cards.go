@@ -1,4 +1,4 @@
-package main
+package intake
 
 import (
 	"regexp"
@@ -21,6 +21,9 @@ const (
 
 // uuids have digits and hyphens that look like anything once in a while.
 var uuids = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
+
+// CardNumber tells whether s holds what may be a card number.
+func CardNumber(s string) bool { return cardNumber(s, tight) }
 
 // cardNumber tells whether s holds what may be a card number.
 func cardNumber(s string, g grouping) bool {
@@ -72,10 +75,13 @@ func isCard(digits string) bool {
 // written are the fields that hold what a person wrote.
 var written = []string{"description", "statement_text", "reason", "beneficiary.first_name", "beneficiary.last_name", "beneficiary.address"}
 
+// RefuseCards reports every string of d that holds what may be a card number.
+func (f *Faults) RefuseCards(d Document) { refuseCards("", d.value, f) }
+
 // refuseCards reports every string in v that holds what may be a card number.
-func refuseCards(path string, v value, f *faults) {
+func refuseCards(path string, v value, f *Faults) {
 	if v.kind == '"' {
-		refuseCard(path, v.text, f)
+		f.RefuseCard(path, v.text)
 	}
 	for _, m := range v.members {
 		at := m.name
@@ -89,7 +95,8 @@ func refuseCards(path string, v value, f *faults) {
 	}
 }
 
-func refuseCard(field, text string, f *faults) {
+// RefuseCard reports a field whose text holds what may be a card number.
+func (f *Faults) RefuseCard(field, text string) {
 	g := tight
 	if slices.Contains(written, field) {
 		g = loose
@@ -99,6 +106,6 @@ func refuseCard(field, text string, f *faults) {
 		return
 	}
 	if cardNumber(text, g) {
-		f.add(field, "card_number", "looks like a card number, which must not be sent here")
+		f.Add(field, "card_number", "looks like a card number, which must not be sent here")
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package intake
 
 import (
 	"bytes"
@@ -10,8 +10,6 @@ import (
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
-
-	"github.com/payloom/payloom/pkg/service"
 )
 
 const (
@@ -19,23 +17,38 @@ const (
 	maxValues = 512 // values in a body, names not counted
 )
 
-// faults are what is wrong with a request, field by field. The first fault of a
-// field stands for all of them.
-type faults struct{ list []service.FieldError }
-
-func (f *faults) add(field, code, format string, args ...any) {
-	same := func(e service.FieldError) bool { return e.Field == field }
-	if !slices.ContainsFunc(f.list, same) {
-		f.list = append(f.list, service.FieldError{Field: field, Code: code, Detail: fmt.Sprintf(format, args...)})
-	}
-}
-
 // shapeError says why a body is no JSON object that could be looked at, as the
 // rest of a sentence about it. It does not repeat the body.
 type shapeError string
 
 // Error implements error.
 func (e shapeError) Error() string { return "body " + string(e) }
+
+// Document is a body that is a JSON object, whatever is in it.
+type Document struct{ value value }
+
+// Has tells whether the document has a member called name, of whatever kind.
+func (d Document) Has(name string) bool {
+	return slices.ContainsFunc(d.value.members, func(m member) bool { return m.name == name })
+}
+
+// Text returns the string that is the first member called name; "" when there is
+// none, or it is no string.
+func (d Document) Text(name string) string {
+	for _, m := range d.value.members {
+		if m.name == name && m.value.kind == '"' {
+			return m.value.text
+		}
+	}
+	return ""
+}
+
+// Parse reads one JSON object and nothing after it. The error says why a body is
+// none, as the rest of a sentence that begins with "the", and does not repeat it.
+func Parse(body []byte) (Document, error) {
+	v, err := parse(body)
+	return Document{v}, err
+}
 
 // value is one JSON value.
 type value struct {
@@ -132,7 +145,9 @@ func (p *parser) token() (jsontext.Token, error) {
 // names that are told back to the client: not what somebody put there by mistake.
 var names = regexp.MustCompile(`^[ -~]{1,64}$`)
 
-func shown(name string) string {
+// Shown returns a name that a caller chose, or words in its place when it is not
+// fit to be told back.
+func Shown(name string) string {
 	if !names.MatchString(name) || cardNumber(name, loose) {
 		return "(a name that is not repeated)"
 	}
@@ -146,14 +161,14 @@ type object struct {
 	present bool
 	members []member
 	asked   []string
-	faults  *faults
+	faults  *Faults
 }
 
-func newObject(path string, v value, f *faults) *object {
+func newObject(path string, v value, f *Faults) *object {
 	o := &object{path: path, present: true, faults: f}
 	for _, m := range v.members {
 		if o.has(m.name) {
-			f.add(o.at(shown(m.name)), "duplicate", "is there twice")
+			f.Add(o.at(Shown(m.name)), "duplicate", "is there twice")
 			continue
 		}
 		o.members = append(o.members, m)
@@ -177,7 +192,7 @@ func (o *object) get(name string, k jsontext.Kind, what string) (value, bool) {
 			continue
 		}
 		if m.value.kind != k {
-			o.faults.add(o.at(name), "type", "must be %s", what)
+			o.faults.Add(o.at(name), "type", "must be %s", what)
 			return value{}, false
 		}
 		return m.value, true
@@ -198,7 +213,7 @@ func choice[T ~string](o *object, name string, list ...T) T {
 		return ""
 	}
 	if !slices.Contains(list, T(v.text)) {
-		o.faults.add(o.at(name), "unknown_value", "must be one of %s", oneOf(list))
+		o.faults.Add(o.at(name), "unknown_value", "must be one of %s", OneOf(list))
 		return ""
 	}
 	return T(v.text)
@@ -212,7 +227,7 @@ func (o *object) has(name string) bool {
 // required reports that a member is missing.
 func (o *object) required(name string) {
 	if !o.has(name) {
-		o.faults.add(o.at(name), "required", "is required")
+		o.faults.Add(o.at(name), "required", "is required")
 	}
 }
 
@@ -230,13 +245,13 @@ func (o *object) integer(name string, most int64) int64 {
 	n, err := strconv.ParseInt(v.text, 10, 64)
 	switch {
 	case !integers.MatchString(v.text):
-		o.faults.add(o.at(name), "type", "must be %s", what)
+		o.faults.Add(o.at(name), "type", "must be %s", what)
 		return 0
 	case n < 0:
-		o.faults.add(o.at(name), "out_of_range", "must not be negative")
+		o.faults.Add(o.at(name), "out_of_range", "must not be negative")
 		return 0
 	case err != nil || n > most:
-		o.faults.add(o.at(name), "out_of_range", "is too large")
+		o.faults.Add(o.at(name), "out_of_range", "is too large")
 		return 0
 	}
 	return n
@@ -247,7 +262,7 @@ func (o *object) flag(name string) bool {
 	o.asked = append(o.asked, name)
 	for _, m := range o.members {
 		if m.name == name && m.value.kind != 't' && m.value.kind != 'f' {
-			o.faults.add(o.at(name), "type", "must be true or false")
+			o.faults.Add(o.at(name), "type", "must be true or false")
 		}
 		if m.name == name {
 			return m.value.kind == 't'
@@ -262,7 +277,7 @@ func (o *object) texts(name string) []string {
 	var out []string
 	for i, e := range v.elements {
 		if e.kind != '"' {
-			o.faults.add(o.at(name)+"["+strconv.Itoa(i)+"]", "type", "must be a string")
+			o.faults.Add(o.at(name)+"["+strconv.Itoa(i)+"]", "type", "must be a string")
 		}
 		out = append(out, e.text)
 	}
@@ -282,7 +297,7 @@ func (o *object) object(name string) (*object, bool) {
 func (o *object) finish() {
 	for _, m := range o.members {
 		if !slices.Contains(o.asked, m.name) {
-			o.faults.add(o.at(shown(m.name)), "unknown", "is not known here")
+			o.faults.Add(o.at(Shown(m.name)), "unknown", "is not known here")
 		}
 	}
 }

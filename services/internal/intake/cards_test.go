@@ -1,4 +1,4 @@
-package main
+package intake
 
 import (
 	"strings"
@@ -78,10 +78,10 @@ func TestRefuseCards_NamesTheField(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var f faults
+	var f Faults
 	refuseCards("", v, &f)
 	var fields []string
-	for _, e := range f.list {
+	for _, e := range f.List {
 		fields = append(fields, e.Field)
 	}
 	if strings.Join(fields, " ") != "a[0].b" {
