@@ -63,11 +63,14 @@ type Capability struct {
 
 // Limits are what a provider takes.
 type Limits struct {
-	PaymentID  *regexp.Regexp              // nil: any
-	Currencies []payment.Currency          // empty: all of ISO 4217
-	Amount     map[payment.Currency]Window // by currency; "" for the others
-	Countries  []string                    // marketplaces; empty: not asked for
-	Text       map[string]*regexp.Regexp   // by JSON field of the API
+	PaymentID *regexp.Regexp // nil: any
+	// NotPaymentID is what ids must not match besides, where one pattern cannot
+	// say both; nil: nothing.
+	NotPaymentID *regexp.Regexp
+	Currencies   []payment.Currency          // empty: all of ISO 4217
+	Amount       map[payment.Currency]Window // by currency; "" for the others
+	Countries    []string                    // marketplaces; empty: not asked for
+	Text         map[string]*regexp.Regexp   // by JSON field of the API
 }
 
 // Window is a range of amounts in minor units, both ends included.

@@ -48,6 +48,9 @@ type Callback struct {
 	Payment payment.ID
 	// Observation is what it says. Its Source is set by whoever received it.
 	Observation payment.Observation
+	// Asked is the whole sum that the message gives for the payment; zero: it
+	// gives none. A message about another sum is not about the payment.
+	Asked payment.Money
 	// Dedup is the same for repeats of one message and differs between messages.
 	Dedup string
 }
@@ -88,4 +91,11 @@ type ReturnParser interface {
 	// ParseReturn returns which payment the buyer comes from, with the buyer's
 	// details where the provider sends them this way. Errors as ParseCallback.
 	ParseReturn(page Page, form url.Values) (Callback, error)
+}
+
+// ReturnVerifier is implemented by providers that alone can tell which payment a
+// browser comes from, beside a ParseReturn that says ErrUnverified. Errors as
+// VerifyCallback.
+type ReturnVerifier interface {
+	VerifyReturn(ctx context.Context, page Page, form url.Values) (Callback, error)
 }

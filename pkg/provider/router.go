@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 
 	"github.com/payloom/payloom/pkg/payment"
 )
@@ -51,6 +52,19 @@ func (r Router) VerifyCallback(ctx context.Context, m payment.Merchant, account 
 		return Callback{}, ErrUnsupported
 	}
 	return v.VerifyCallback(ctx, h, body)
+}
+
+// VerifyReturn implements ReturnVerifier where the merchant's client does.
+func (r Router) VerifyReturn(ctx context.Context, m payment.Merchant, account string, page Page, form url.Values) (Callback, error) {
+	p, err := r.Client(m, account)
+	if err != nil {
+		return Callback{}, unconfigured(err)
+	}
+	v, ok := p.(ReturnVerifier)
+	if !ok {
+		return Callback{}, ErrUnsupported
+	}
+	return v.VerifyReturn(ctx, page, form)
 }
 
 func (r Router) client(c Call) (Provider, error) {
