@@ -42,6 +42,14 @@ func (rc *Receiver) comeBack(w http.ResponseWriter, r *http.Request, p payment.P
 	}
 	in.Kind, in.Page = wire.FromBuyerBrowser, string(page)
 	cb, err := rc.parsers.read(in.account, in.StoredCallback)
+	if errors.Is(err, provider.ErrUnverified) {
+		cb, err = rc.returns.ask(r.Context(), in, page)
+	}
+	if errors.Is(err, errNoTime) || failed(err) {
+		rc.noisy.Warn("return not verified", append(in.fields(), zap.Error(err))...)
+		show(w, http.StatusServiceUnavailable)
+		return unasked
+	}
 	if errors.Is(err, ErrNoParser) {
 		rc.log.Error("return not judged", append(in.fields(), zap.Error(err))...)
 		show(w, http.StatusServiceUnavailable)

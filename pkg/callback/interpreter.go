@@ -92,6 +92,8 @@ var (
 	ErrUnknownPayment = errors.New("callback: unknown payment")
 	// ErrNoAccount means that the account it came to is configured no longer.
 	ErrNoAccount = errors.New("callback: unknown account")
+	// ErrOtherSum means that the callback speaks of another sum than the payment's.
+	ErrOtherSum = errors.New("callback: it speaks of another sum than the payment's")
 	// ErrElsewhere means that the payment is made with another account than the
 	// one the callback came to. A test account must not settle real money.
 	ErrElsewhere = errors.New("callback: the payment belongs to another account")
@@ -149,6 +151,9 @@ func (i *Interpreter) once(ctx context.Context, c wire.StoredCallback, cb provid
 	}
 	if !i.sameAccount(head.Payment, c) {
 		return 0, ErrElsewhere
+	}
+	if cb.Asked != (payment.Money{}) && cb.Asked != head.Payment.Amount {
+		return 0, ErrOtherSum
 	}
 	now, err := i.ledger.Now(ctx)
 	if err != nil {
@@ -225,7 +230,7 @@ func (i *Interpreter) verb(c wire.StoredCallback, age time.Duration, err error) 
 		return wait(err, age, i.patience.Unknown)
 	case errors.Is(err, provider.ErrNotFound), failed(err):
 		return wait(err, age, i.patience.Unknown)
-	case errors.Is(err, ErrElsewhere):
+	case errors.Is(err, ErrElsewhere), errors.Is(err, ErrOtherSum):
 		return fmt.Errorf("%w: %w", errLeft, err)
 	case judged(err) && c.Verdict == wire.Accepted:
 		// It was read when it came: somebody has changed our own keys.

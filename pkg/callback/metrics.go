@@ -24,6 +24,7 @@ const (
 	redirected reception = "redirected"   // a browser, to the shop
 	unread     reception = "unreadable"   // a browser brought what nobody can read
 	nowhere    reception = "no_such_page" // the payment or its page is not known
+	unasked    reception = "unasked"      // only the provider knows the payment, and could not be asked
 )
 
 // Metrics are the collectors of a Receiver.

@@ -35,7 +35,10 @@ type Options struct {
 	Parsers  Parsers
 	Store    Store
 	Payments Payments
-	Limits   Limits
+	// VerifyReturn may be nil: then browsers of which only a provider can tell the
+	// payment are not sent on.
+	VerifyReturn VerifyReturn
+	Limits       Limits
 	// Patience is how long the broker may take: who has no answer by then is told
 	// to call again. 0: 5 seconds, the least that providers wait.
 	Patience time.Duration
@@ -49,6 +52,7 @@ type Receiver struct {
 	parsers   Parsers
 	store     Store
 	payments  Payments
+	returns   returnDesk
 	sources   *limiter
 	endpoints *limiter
 	hops      int
@@ -68,6 +72,7 @@ func NewReceiver(o Options) *Receiver {
 	}
 	return &Receiver{
 		accounts: o.Accounts, parsers: o.Parsers, store: o.Store, payments: o.Payments,
+		returns: newReturnDesk(o.VerifyReturn),
 		sources: newLimiter(o.Limits.SourceRate), endpoints: newLimiter(o.Limits.EndpointRate),
 		hops: o.Limits.TrustedProxies, patience: o.Patience,
 		log: o.Log, noisy: sampled(o.Log), stats: newMetrics(),
