@@ -52,7 +52,8 @@ func (w *Worker) inquire(ctx context.Context, head payment.Head, call provider.C
 	case call.Operation.Status == payment.OpPending:
 		return w.later(ctx, call.Command, w.inquireAfter(age)) // accepted, so it will show up
 	case age < r.Settle:
-		return w.later(ctx, call.Command, r.Settle-age)
+		// What takes long to be believed may show long before.
+		return w.later(ctx, call.Command, min(w.inquireAfter(age), r.Settle-age))
 	}
 	return w.void(ctx, head, call.Command, call.Operation)
 }
