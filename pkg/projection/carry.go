@@ -21,18 +21,18 @@ var carrySQL = map[string][]string{
 		// As the commands left them: what events did is done again, or carried with
 		// the events.
 		`INSERT INTO operations (merchant, payment_id, command_id, provider, kind, status, version, currency, amount,
-			effect, reason, code, ref, attempts, at, accepted_at, own_ref)
+			effect, reason, code, ref, attempts, at, accepted_at, own_ref, mandate)
 		SELECT o.merchant, o.payment_id, o.command_id, o.provider, o.kind, 'accepted', 0, o.currency, o.amount,
-			0, '', '', '', 0, o.accepted_at, o.accepted_at, o.own_ref
+			0, '', '', '', 0, o.accepted_at, o.accepted_at, o.own_ref, o.mandate
 		FROM commands c JOIN LIVE.operations o USING (merchant, payment_id, command_id)
 		WHERE c.shard = $1 AND c.seq < $2
 		ON CONFLICT DO NOTHING`,
 		`INSERT INTO payments AS p (merchant, payment_id, provider, account, state, settled, version, shard, last_seq, last_hash,
 			currency, amount, authorized, captured, refunded, capturable, refundable, capture_mode,
-			attention, frozen, opened_by, created_at, updated_at)
+			attention, frozen, opened_by, kind, created_at, updated_at)
 		SELECT DISTINCT ON (c.merchant, c.payment_id)
 			c.merchant, c.payment_id, c.provider, c.account, 'accepted', false, 0, -1, 0, '',
-			o.currency, o.amount, 0, 0, 0, 0, 0, l.capture_mode, false, '', c.command_id, c.accepted_at, c.accepted_at
+			o.currency, o.amount, 0, 0, 0, 0, 0, l.capture_mode, false, '', c.command_id, c.kind, c.accepted_at, c.accepted_at
 		FROM commands c
 		JOIN operations o USING (merchant, payment_id, command_id)
 		JOIN LIVE.payments l USING (merchant, payment_id)
@@ -40,9 +40,18 @@ var carrySQL = map[string][]string{
 		ORDER BY c.merchant, c.payment_id, c.accepted_at, c.command_id
 		ON CONFLICT (merchant, payment_id) DO UPDATE SET
 			provider = excluded.provider, account = excluded.account, currency = excluded.currency, amount = excluded.amount,
-			capture_mode = excluded.capture_mode, opened_by = excluded.opened_by,
+			capture_mode = excluded.capture_mode, opened_by = excluded.opened_by, kind = excluded.kind,
 			created_at = excluded.created_at, updated_at = excluded.updated_at
 		WHERE p.version = 0 AND (excluded.created_at, excluded.opened_by) < (p.created_at, p.opened_by)`,
+		// What came from elsewhere, as far as these commands know of it.
+		`INSERT INTO mandates AS m (merchant, mandate_id, provider, account, payment_id, cycle, at)
+		SELECT DISTINCT ON (c.merchant, o.mandate) c.merchant, o.mandate, c.provider, c.account, '', '', c.accepted_at
+		FROM commands c JOIN operations o USING (merchant, payment_id, command_id)
+		WHERE c.shard = $1 AND c.seq < $2 AND o.mandate <> ''
+		ORDER BY c.merchant, o.mandate, c.accepted_at, c.provider, c.account
+		ON CONFLICT (merchant, mandate_id) DO UPDATE SET
+			provider = excluded.provider, account = excluded.account, at = excluded.at
+		WHERE m.payment_id = '' AND (excluded.at, excluded.provider, excluded.account) < (m.at, m.provider, m.account)`,
 	},
 	"events": {
 		`INSERT INTO events SELECT * FROM LIVE.events WHERE shard = $1 AND seq < $2`,
@@ -51,7 +60,7 @@ var carrySQL = map[string][]string{
 		`INSERT INTO payments AS p SELECT
 			l.merchant, l.payment_id, l.provider, l.account, l.state, l.settled, e.version, $1, e.seq, e.hash,
 			l.currency, l.amount, l.authorized, l.captured, l.refunded, l.capturable, l.refundable, l.capture_mode,
-			l.action, l.buyer, l.mandate, l.refs, l.attention, l.frozen, l.quarantined, l.opened_by, l.created_at, l.updated_at
+			l.action, l.buyer, l.mandate, l.refs, l.attention, l.frozen, l.quarantined, l.opened_by, l.created_at, l.updated_at, l.kind
 		FROM (SELECT DISTINCT ON (merchant, payment_id) merchant, payment_id, version, seq, hash
 			FROM events WHERE shard = $1 AND seq < $2 ORDER BY merchant, payment_id, version DESC) e
 		JOIN LIVE.payments l USING (merchant, payment_id)
@@ -62,7 +71,7 @@ var carrySQL = map[string][]string{
 			captured = excluded.captured, refunded = excluded.refunded, capturable = excluded.capturable,
 			refundable = excluded.refundable, capture_mode = excluded.capture_mode, action = excluded.action,
 			buyer = excluded.buyer, mandate = excluded.mandate, refs = excluded.refs, attention = excluded.attention,
-			frozen = excluded.frozen, quarantined = excluded.quarantined, opened_by = excluded.opened_by,
+			frozen = excluded.frozen, quarantined = excluded.quarantined, opened_by = excluded.opened_by, kind = excluded.kind,
 			created_at = least(p.created_at, excluded.created_at), updated_at = excluded.updated_at
 		WHERE p.version < excluded.version`,
 		`INSERT INTO operations AS o SELECT l.* FROM LIVE.operations l
@@ -77,6 +86,12 @@ var carrySQL = map[string][]string{
 		JOIN events e ON e.merchant = l.merchant AND e.payment_id = l.payment_id
 		WHERE e.shard = $1 AND e.seq < $2
 		ON CONFLICT DO NOTHING`,
+		`INSERT INTO mandates SELECT DISTINCT l.* FROM LIVE.mandates l
+		JOIN events e ON e.merchant = l.merchant AND e.payment_id = l.payment_id AND e.type = 'MandateIssued'
+		WHERE e.shard = $1 AND e.seq < $2
+		ON CONFLICT (merchant, mandate_id) DO UPDATE SET
+			provider = excluded.provider, account = excluded.account, payment_id = excluded.payment_id,
+			cycle = excluded.cycle, at = excluded.at`,
 	},
 	"callbacks":    {`INSERT INTO callbacks SELECT * FROM LIVE.callbacks WHERE $1 >= 0 AND seq < $2`},
 	"dead_letters": {`INSERT INTO dead_letters SELECT * FROM LIVE.dead_letters WHERE $1 >= 0 AND seq < $2`},

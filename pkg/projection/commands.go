@@ -32,6 +32,7 @@ func (v commands) write(ctx context.Context, tx pgx.Tx, _ uint64, all []entry[pa
 	var b pgx.Batch
 	acceptPayments(&b, all)
 	acceptOperations(&b, all)
+	chargeMandates(&b, all)
 	v.register(&b, all)
 	return tx.SendBatch(ctx, &b).Close()
 }
@@ -46,14 +47,14 @@ const acceptPaymentsSQL = `
 INSERT INTO payments AS p (
 	merchant, payment_id, provider, account, state, settled, version, shard, last_seq, last_hash,
 	currency, amount, authorized, captured, refunded, capturable, refundable, capture_mode,
-	attention, frozen, opened_by, created_at, updated_at)
+	attention, frozen, opened_by, kind, created_at, updated_at)
 SELECT merchant, payment_id, provider, account, 'accepted', false, 0, -1, 0, '',
-	currency, amount, 0, 0, 0, 0, 0, capture_mode, false, '', opened_by, at, at
-FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::text[], $9::timestamptz[])
-AS r (merchant, payment_id, provider, account, currency, amount, capture_mode, opened_by, at)
+	currency, amount, 0, 0, 0, 0, 0, capture_mode, false, '', opened_by, kind, at, at
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::text[], $9::text[], $10::timestamptz[])
+AS r (merchant, payment_id, provider, account, currency, amount, capture_mode, opened_by, kind, at)
 ON CONFLICT (merchant, payment_id) DO UPDATE SET
 	provider = excluded.provider, account = excluded.account, currency = excluded.currency, amount = excluded.amount,
-	capture_mode = excluded.capture_mode, opened_by = excluded.opened_by,
+	capture_mode = excluded.capture_mode, opened_by = excluded.opened_by, kind = excluded.kind,
 	created_at = excluded.created_at, updated_at = excluded.updated_at
 WHERE p.version = 0 AND (excluded.created_at, excluded.opened_by) < (p.created_at, p.opened_by)`
 
@@ -64,19 +65,20 @@ FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS r (merchant, payment_i
 WHERE p.merchant = r.merchant AND p.payment_id = r.payment_id AND p.version > 0 AND p.created_at > r.at`
 
 func acceptPayments(b *pgx.Batch, all []entry[payment.Command]) {
-	var merchant, id, provider, account, currency, mode, by []string
+	var merchant, id, provider, account, currency, mode, by, kind []string
 	var amount []int64
 	var at []time.Time
 	for _, c := range openings(all) {
 		merchant, id = append(merchant, clean(c.Merchant)), append(id, clean(c.Payment))
 		provider, account = append(provider, clean(c.Provider)), append(account, clean(c.Account))
 		currency, amount = append(currency, clean(c.Amount.Currency)), append(amount, c.Amount.Minor)
-		mode, by, at = append(mode, captureMode(c)), append(by, clean(c.ID)), append(at, c.At)
+		mode, by, kind = append(mode, captureMode(c)), append(by, clean(c.ID)), append(kind, string(c.Kind))
+		at = append(at, c.At)
 	}
 	if len(id) == 0 {
 		return
 	}
-	b.Queue(acceptPaymentsSQL, merchant, id, provider, account, currency, amount, mode, by, at)
+	b.Queue(acceptPaymentsSQL, merchant, id, provider, account, currency, amount, mode, by, kind, at)
 	b.Queue(earlierSQL, merchant, id, at)
 }
 
@@ -117,25 +119,25 @@ func earlier(a, b payment.Command) bool {
 const acceptOperationsSQL = `
 INSERT INTO operations AS o (
 	merchant, payment_id, command_id, provider, kind, status, version, currency, amount, effect,
-	reason, code, ref, attempts, at, accepted_at, own_ref)
-SELECT merchant, payment_id, command_id, provider, kind, 'accepted', 0, currency, amount, 0, '', '', '', 0, at, at, own_ref
-FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::timestamptz[], $9::text[])
-AS r (merchant, payment_id, command_id, provider, kind, currency, amount, at, own_ref)
+	reason, code, ref, attempts, at, accepted_at, own_ref, mandate)
+SELECT merchant, payment_id, command_id, provider, kind, 'accepted', 0, currency, amount, 0, '', '', '', 0, at, at, own_ref, mandate
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::timestamptz[], $9::text[], $10::text[])
+AS r (merchant, payment_id, command_id, provider, kind, currency, amount, at, own_ref, mandate)
 ON CONFLICT (merchant, payment_id, command_id) DO UPDATE SET
-	accepted_at = least(o.accepted_at, excluded.accepted_at), own_ref = excluded.own_ref,
+	accepted_at = least(o.accepted_at, excluded.accepted_at), own_ref = excluded.own_ref, mandate = excluded.mandate,
 	currency = excluded.currency, amount = excluded.amount`
 
 func acceptOperations(b *pgx.Batch, all []entry[payment.Command]) {
-	var merchant, id, command, provider, kind, currency, ownRef []string
+	var merchant, id, command, provider, kind, currency, ownRef, mandate []string
 	var amount []int64
 	var at []time.Time
 	for _, c := range distinct(all) {
 		merchant, id, command = append(merchant, clean(c.Merchant)), append(id, clean(c.Payment)), append(command, clean(c.ID))
 		provider, kind = append(provider, clean(c.Provider)), append(kind, string(c.Kind))
 		currency, amount = append(currency, clean(c.Amount.Currency)), append(amount, c.Amount.Minor)
-		at, ownRef = append(at, c.At), append(ownRef, clean(c.Reference))
+		at, ownRef, mandate = append(at, c.At), append(ownRef, clean(c.Reference)), append(mandate, charged(c))
 	}
-	b.Queue(acceptOperationsSQL, merchant, id, command, provider, kind, currency, amount, at, ownRef)
+	b.Queue(acceptOperationsSQL, merchant, id, command, provider, kind, currency, amount, at, ownRef, mandate)
 }
 
 // distinct returns the commands of all in the order of keys. Whoever publishes a

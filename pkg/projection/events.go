@@ -85,6 +85,7 @@ func (v events) write(ctx context.Context, tx pgx.Tx, origin uint64, all []entry
 	foldPayments(&b, v.shard, all)
 	operate(&b, all)
 	refer(&b, all)
+	issueMandates(&b, all)
 	return tx.SendBatch(ctx, &b).Close()
 }
 
@@ -220,6 +221,7 @@ ON CONFLICT (merchant, payment_id) DO UPDATE SET
 	amount = CASE WHEN p.version = 0 THEN 0 ELSE p.amount END,
 	capture_mode = CASE WHEN p.version = 0 THEN '' ELSE p.capture_mode END,
 	opened_by = CASE WHEN p.version = 0 THEN '' ELSE p.opened_by END,
+	kind = CASE WHEN p.version = 0 THEN '' ELSE p.kind END,
 	created_at = least(p.created_at, excluded.created_at),
 	updated_at = excluded.updated_at
 WHERE p.last_seq < excluded.last_seq`

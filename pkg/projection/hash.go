@@ -32,6 +32,7 @@ func projected() map[string]string {
 	return map[string]string{
 		"payments":     "merchant, payment_id",
 		"refs":         "merchant, value, payment_id",
+		"mandates":     "merchant, mandate_id",
 		"operations":   "merchant, payment_id, command_id",
 		"events":       "shard, seq, at",
 		"commands":     "merchant, command_id, accepted_at",

@@ -63,18 +63,18 @@ const foldSQL = `
 INSERT INTO payments AS p (
 	merchant, payment_id, provider, account, state, settled, version, shard, last_seq, last_hash,
 	currency, amount, authorized, captured, refunded, capturable, refundable, capture_mode,
-	action, buyer, mandate, refs, attention, frozen, opened_by, created_at, updated_at)
+	action, buyer, mandate, refs, attention, frozen, opened_by, kind, created_at, updated_at)
 SELECT
 	merchant, payment_id, provider, account, state, settled, version, $1, last_seq, last_hash,
 	currency, amount, authorized, captured, refunded, capturable, refundable, capture_mode,
-	action::jsonb, buyer::jsonb, mandate::jsonb, refs::jsonb, attention, frozen, opened_by, created_at, updated_at
+	action::jsonb, buyer::jsonb, mandate::jsonb, refs::jsonb, attention, frozen, opened_by, kind, created_at, updated_at
 FROM unnest(
 	$2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bool[], $8::bigint[], $9::bigint[], $10::bytea[],
 	$11::text[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[], $18::text[],
-	$19::text[], $20::text[], $21::text[], $22::text[], $23::bool[], $24::text[], $25::text[], $26::timestamptz[], $27::timestamptz[])
+	$19::text[], $20::text[], $21::text[], $22::text[], $23::bool[], $24::text[], $25::text[], $26::text[], $27::timestamptz[], $28::timestamptz[])
 AS r (merchant, payment_id, provider, account, state, settled, version, last_seq, last_hash,
 	currency, amount, authorized, captured, refunded, capturable, refundable, capture_mode,
-	action, buyer, mandate, refs, attention, frozen, opened_by, created_at, updated_at)
+	action, buyer, mandate, refs, attention, frozen, opened_by, kind, created_at, updated_at)
 ON CONFLICT (merchant, payment_id) DO UPDATE SET
 	provider = excluded.provider, account = excluded.account, state = excluded.state, settled = excluded.settled,
 	version = excluded.version, shard = excluded.shard, last_seq = excluded.last_seq, last_hash = excluded.last_hash,
@@ -83,7 +83,7 @@ ON CONFLICT (merchant, payment_id) DO UPDATE SET
 	refundable = excluded.refundable, capture_mode = excluded.capture_mode, action = excluded.action,
 	buyer = excluded.buyer, mandate = excluded.mandate, refs = excluded.refs,
 	attention = excluded.attention OR p.quarantined <> '', frozen = excluded.frozen, opened_by = excluded.opened_by,
-	created_at = least(p.created_at, excluded.created_at), updated_at = excluded.updated_at
+	kind = excluded.kind, created_at = least(p.created_at, excluded.created_at), updated_at = excluded.updated_at
 WHERE p.version < excluded.version`
 
 // paymentColumns are the arguments of foldSQL, a slice per column.
@@ -98,7 +98,7 @@ type paymentColumns struct {
 	mode                                   []string
 	action, buyer, mandate, refs           []*string
 	attention                              []bool
-	frozen, openedBy                       []string
+	frozen, openedBy, kind                 []string
 	createdAt, updatedAt                   []time.Time
 }
 
@@ -118,7 +118,8 @@ func (c *paymentColumns) add(r paymentRow) {
 	c.mandate = append(c.mandate, mandateDocument(p.Mandate))
 	c.refs = append(c.refs, document(p.Refs, len(p.Refs) > 0))
 	c.attention, c.frozen = append(c.attention, p.NeedsAttention()), append(c.frozen, clean(p.Frozen))
-	c.openedBy = append(c.openedBy, openedBy(p))
+	op, _ := p.Opening()
+	c.openedBy, c.kind = append(c.openedBy, clean(op.ID)), append(c.kind, string(op.Kind))
 	c.createdAt, c.updatedAt = append(c.createdAt, p.CreatedAt), append(c.updatedAt, p.UpdatedAt)
 }
 
@@ -140,11 +141,6 @@ func refundable(p payment.Payment) int64 {
 	}
 }
 
-func openedBy(p payment.Payment) string {
-	op, _ := p.Opening()
-	return clean(op.ID)
-}
-
 // foldPayments queues the write of the payments that all speak of.
 func foldPayments(b *pgx.Batch, shard int, all []entry[event]) {
 	var c paymentColumns
@@ -153,5 +149,5 @@ func foldPayments(b *pgx.Batch, shard int, all []entry[event]) {
 	}
 	b.Queue(foldSQL, int16(shard), c.merchant, c.id, c.provider, c.account, c.state, c.settled, c.version, c.seq, c.hash,
 		c.currency, c.amount, c.authorized, c.captured, c.refunded, c.capturable, c.refundable, c.mode,
-		c.action, c.buyer, c.mandate, c.refs, c.attention, c.frozen, c.openedBy, c.createdAt, c.updatedAt)
+		c.action, c.buyer, c.mandate, c.refs, c.attention, c.frozen, c.openedBy, c.kind, c.createdAt, c.updatedAt)
 }
