@@ -60,8 +60,7 @@ type Dispatcher struct {
 	mu     sync.Mutex
 	busy   map[Key]int  // senders at work
 	missed map[Key]bool // more was due than senders could be started for
-
-	upkept time.Time // by the planning goroutine only
+	upkept time.Time    // when rows were put away
 }
 
 // NewDispatcher returns a Dispatcher of the rows behind pool.
@@ -153,7 +152,10 @@ func (d *Dispatcher) failed(ctx context.Context, err error) time.Duration {
 const upkeepEvery = time.Minute
 
 func (d *Dispatcher) upkeep(ctx context.Context, now time.Time) error {
-	if now.Sub(d.upkept).Abs() < upkeepEvery {
+	d.mu.Lock()
+	recent := now.Sub(d.upkept).Abs() < upkeepEvery
+	d.mu.Unlock()
+	if recent {
 		return nil
 	}
 	expired, err := d.rows.expireAll(ctx, now)
@@ -161,7 +163,9 @@ func (d *Dispatcher) upkeep(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	d.mu.Lock()
 	d.upkept = now
+	d.mu.Unlock()
 	return d.rows.purge(ctx, now.Add(-d.opts.Keep))
 }
 
@@ -180,7 +184,7 @@ func (d *Dispatcher) start(ctx context.Context, k Key, n int) {
 // serve sends to an endpoint until nothing more is due.
 func (d *Dispatcher) serve(ctx context.Context, k Key) {
 	for ctx.Err() == nil {
-		j, ok, err := d.rows.take(ctx, k, d.opts.Clock(), lease)
+		j, ok, err := d.take(ctx, k)
 		if err != nil {
 			d.failed(ctx, err)
 			break
@@ -198,6 +202,14 @@ func (d *Dispatcher) serve(ctx context.Context, k Key) {
 		d.missed[k] = false
 		d.Wake()
 	}
+}
+
+// take takes a message even when ctx ends meanwhile: one that is taken and not sent
+// would have to wait until the lease is over.
+func (d *Dispatcher) take(ctx context.Context, k Key) (job, bool, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTimeout)
+	defer cancel()
+	return d.rows.take(ctx, k, d.opts.Clock(), lease)
 }
 
 // attempt sends j and notes what came of it, even when ctx ends meanwhile.

@@ -164,7 +164,7 @@ func TestFollower_AnotherStream(t *testing.T) {
 			stop = run(t, f.Run)
 			testkit.Eventually(t, patience, func() error {
 				if err := f.Check(t.Context()); !errors.Is(err, ErrOtherStream) {
-					return fmt.Errorf("Check says %v", err)
+					return fmt.Errorf("Check says something else: %w", err)
 				}
 				return nil
 			})
