@@ -55,7 +55,7 @@ func rigOn(t *testing.T, broker *bus.Bus, b *bank) *rig {
 func (r *rig) worker() *Worker {
 	return New(Options{
 		Ledger: r.bus, Timers: r.wake, Provider: r.bank,
-		Limits: Limits{SendWindow: 500 * time.Millisecond, CallTimeout: 2 * time.Second, StoreReserve: 5 * time.Second, ParkAfter: 100 * time.Millisecond, Pause: 20 * time.Millisecond, LongestNak: 100 * time.Millisecond},
+		Limits: Limits{SendWindow: 500 * time.Millisecond, CallTimeout: 2 * time.Second, StoreReserve: 5 * time.Second, ParkAfter: 100 * time.Millisecond, Pause: 20 * time.Millisecond, LongestNak: 15 * time.Millisecond},
 	})
 }
 
