@@ -35,8 +35,11 @@ func (v requestVector) request(t *testing.T) Request {
 		return SettleRequest{Shop: shop, Money: money, ShopTransactionID: g.ShopID, BankTransactionID: g.BankID, SettlementID: g.SettlementID}
 	case OpRefund:
 		return RefundRequest{Shop: shop, Money: money, ShopTransactionID: g.ShopID, BankTransactionID: g.BankID, Reason: g.Reason}
+	case OpDelete:
+		return DeleteRequest{Shop: shop, ShopTransactionID: g.ShopID, BankTransactionID: g.BankID, Reason: g.Reason}
 	}
-	return DeleteRequest{Shop: shop, ShopTransactionID: g.ShopID, BankTransactionID: g.BankID, Reason: g.Reason}
+	t.Fatalf("no operation %q", v.Operation)
+	return nil
 }
 
 // tidy drops the blanks between elements, which mean nothing.

@@ -43,10 +43,11 @@ func checkExpectations(t *testing.T, want, got map[string]any) {
 		reply := got[key]
 		if inner, isObject := value.(map[string]any); isObject && key == "amazon" {
 			all, _ := reply.(map[string]any)
-			reply = map[string]any{}
+			part := map[string]any{}
 			for k := range inner {
-				reply.(map[string]any)[k] = all[k]
+				part[k] = all[k]
 			}
+			reply = part
 		}
 		if diff := cmp.Diff(value, reply); diff != "" {
 			t.Errorf("%s: %s", key, diff)

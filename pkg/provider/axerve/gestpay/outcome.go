@@ -99,8 +99,9 @@ func (r Reply) readOutcome() Outcome {
 		return NotFound
 	case CodeAmbiguous:
 		return Ambiguous
+	default: // whatever the code: the answer is not about the transaction
+		return CallFailed
 	}
-	return CallFailed
 }
 
 // aboutPayment tells whether a code gives the reason of a refused payment.
@@ -143,7 +144,8 @@ func (r Reply) Alert() bool {
 		return r.TransactionResult == ResultKO
 	case ClassInvalidRequest:
 		return r.Operation.follows()
+	default: // foreseen; what the answer lists may still be odd
+		ledger, err := r.Ledger()
+		return err != nil || len(ledger.Unknown) > 0
 	}
-	ledger, err := r.Ledger()
-	return err != nil || len(ledger.Unknown) > 0
 }
