@@ -19,7 +19,7 @@ var requestRef = map[string]string{ecommpay.RefRequestID: requestID}
 func TestInquire_Results(t *testing.T) {
 	t.Parallel()
 	retried := newStory("success").with(
-		op(102, "payout", "success", "0"), op(99, "payout", "decline", "20202"), op(101, "payout", "decline", "20202"))
+		op(99, "payout", "decline", "20202"), op(102, "payout", "success", "0"), op(101, "payout", "decline", "20202"))
 	cases := map[string]struct {
 		story story
 		want  payment.Result

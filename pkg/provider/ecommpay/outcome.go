@@ -171,10 +171,10 @@ func (r report) judgeDecline() (state, string) {
 // there is such a payment already says nothing about that payment.
 func (r report) judgeError() (state, string) {
 	code := r.fault
-	switch {
-	case code == codeDuplicate, code == codeNotFound:
+	switch code {
+	case codeDuplicate, codeNotFound:
 		return silent, code
-	case code == "":
+	case "":
 		return pending, ""
 	}
 	if _, registered := r.last(operation.payout); registered {

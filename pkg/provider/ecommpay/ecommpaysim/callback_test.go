@@ -2,6 +2,7 @@ package ecommpaysim
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -68,7 +69,7 @@ func (c *clockwork) tried() []time.Duration {
 func (c *clockwork) post(path string, o object, place gate.Place) *httptest.ResponseRecorder {
 	c.t.Helper()
 	r := &rig{t: c.t}
-	req := httptest.NewRequest(http.MethodPost, path, bytes.NewReader(r.sealed(o, place)))
+	req := httptest.NewRequestWithContext(c.t.Context(), http.MethodPost, path, bytes.NewReader(r.sealed(o, place)))
 	req.Header.Set("Content-Type", "application/json")
 	w := httptest.NewRecorder()
 	c.sim.ServeHTTP(w, req)
@@ -156,7 +157,7 @@ func TestClose_LetsGo(t *testing.T) {
 		synctest.Wait()
 		c.sim.Close()
 		c.sim.Close()
-		if got := <-ended; got != http.ErrAbortHandler {
+		if got, ok := (<-ended).(error); !ok || !errors.Is(got, http.ErrAbortHandler) {
 			t.Errorf("a held call ended with %v", got)
 		}
 		if n := c.sim.Stats().UnderWay; n != 0 {
@@ -237,5 +238,21 @@ func TestCallback_Address(t *testing.T) {
 	}
 	if len(shop.all()) != 1 {
 		t.Errorf("%d came", len(shop.all()))
+	}
+}
+
+// A repeat is the same, byte for byte.
+func TestCallback_Repeat(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.shop.answer(http.StatusServiceUnavailable, http.StatusNoContent)
+	r.accepted("P", 10000)
+	r.quiet()
+	got := r.shop.all()
+	if len(got) != 3 || !bytes.Equal(got[0], got[1]) || !bytes.Equal(got[1], got[2]) {
+		t.Errorf("%d callbacks: %q", len(got), got)
+	}
+	if s := r.sim.Stats(); s.CallbacksSent != 3 || s.CallbacksAnswered != 1 {
+		t.Errorf("stats %+v", s)
 	}
 }

@@ -23,8 +23,9 @@ func fuzzSim(f *testing.F) *Simulator {
 
 func paths() []string { return []string{payoutPath, statusPath, requestPath} }
 
-func serve(s *Simulator, path string, body []byte) *httptest.ResponseRecorder {
-	req := httptest.NewRequest(http.MethodPost, path, bytes.NewReader(body))
+func serve(t *testing.T, s *Simulator, path string, body []byte) *httptest.ResponseRecorder {
+	t.Helper()
+	req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, bytes.NewReader(body))
 	req.Header.Set("Content-Type", "application/json")
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, req)
@@ -38,7 +39,7 @@ func FuzzRequest(f *testing.F) {
 	f.Add(1, []byte(`{"general":{"project_id":197,"payment_id":"P","signature":"x"}}`))
 	f.Add(2, []byte(`{"project_id":197,"request_id":"r","signature":""}`))
 	f.Fuzz(func(t *testing.T, n int, body []byte) {
-		w := serve(s, paths()[uint(n)%3], body)
+		w := serve(t, s, paths()[uint(n)%3], body)
 		if w.Code != http.StatusBadRequest {
 			t.Fatalf("status %d, body %q", w.Code, w.Body)
 		}
@@ -65,7 +66,7 @@ func FuzzSigned(f *testing.F) {
 		if err != nil {
 			return
 		}
-		w := serve(s, paths()[uint(n)%3], signed)
+		w := serve(t, s, paths()[uint(n)%3], signed)
 		if _, err := gate.Parse(w.Body.Bytes()); err != nil || w.Code != http.StatusOK && w.Code != http.StatusBadRequest {
 			t.Fatalf("status %d, body %q", w.Code, w.Body)
 		}
