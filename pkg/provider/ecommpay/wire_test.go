@@ -412,7 +412,7 @@ func TestSubmit_RepeatUnreachable(t *testing.T) {
 // closedPort returns the URL of a port where nobody listens.
 func closedPort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a port of one's own
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

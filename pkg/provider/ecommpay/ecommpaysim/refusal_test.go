@@ -107,7 +107,7 @@ func TestPayout_Signature(t *testing.T) {
 	if len(r.sim.Ledger(LedgerFilter{})) != 0 {
 		t.Error("money moved")
 	}
-	res, err := r.server.Client().Post(r.server.URL+payoutPath, "text/plain", strings.NewReader(string(good))) //nolint:noctx // one request of a test
+	res, err := r.server.Client().Post(r.server.URL+payoutPath, "text/plain", strings.NewReader(string(good)))
 	if err != nil {
 		t.Fatal(err)
 	}
