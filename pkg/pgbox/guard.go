@@ -26,7 +26,7 @@ type guard struct {
 
 // newGuard starts a guard over the server process and its folder; an empty one is kept.
 func newGuard(pid int, dir string) (*guard, error) {
-	cmd := exec.Command("/bin/sh", "-c", guardScript, "sh", strconv.Itoa(pid), dir)
+	cmd := exec.Command("/bin/sh", "-c", guardScript, "sh", strconv.Itoa(pid), dir) //nolint:noctx // it is for when this process, and every context in it, has ended
 	cmd.Dir = "/"
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
 	// Whoever kills our group must not kill the guard with it.

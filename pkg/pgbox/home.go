@@ -160,15 +160,15 @@ func settings(port int, durable bool) []string {
 }
 
 // run starts the server process.
-func (h *home) run(port int, durable bool) (*process, error) {
+func (h *home) run(ctx context.Context, port int, durable bool) (*process, error) {
 	log, err := os.Create(h.logFile())
 	if err != nil {
 		return nil, err
 	}
 	defer log.Close() // the server has its own handle
 	args := append([]string{"-D", h.data()}, settings(port, durable)...)
-	// The server outlives any context: Stop ends it, or our end does.
-	cmd := h.owner.command(context.Background(), filepath.Join(h.binaries.Dir, "postgres"), args...)
+	// The server outlives its start: Stop ends it, or our end does.
+	cmd := h.owner.command(context.WithoutCancel(ctx), filepath.Join(h.binaries.Dir, "postgres"), args...)
 	cmd.Dir = h.data()
 	cmd.Stdout, cmd.Stderr = log, log
 	return startProcess(cmd)

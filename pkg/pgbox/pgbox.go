@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -79,7 +80,7 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 // startOnSomePort tries again when somebody took the free port it had found.
 func (s *Server) startOnSomePort(ctx context.Context) error {
 	for try := 1; ; try++ {
-		port, err := choosePort(s.opts.Port)
+		port, err := choosePort(ctx, s.opts.Port)
 		if err != nil {
 			return err
 		}
@@ -93,7 +94,7 @@ func (s *Server) startOnSomePort(ctx context.Context) error {
 
 // startOnce starts the server process and waits until it accepts connections.
 func (s *Server) startOnce(ctx context.Context) (err error) {
-	if s.process, err = s.home.run(s.port, s.opts.Durable); err != nil {
+	if s.process, err = s.home.run(ctx, s.port, s.opts.Durable); err != nil {
 		return err
 	}
 	if s.guard, err = newGuard(s.process.pid(), s.home.temporary()); err != nil {
@@ -106,16 +107,17 @@ func (s *Server) startOnce(ctx context.Context) (err error) {
 }
 
 // choosePort returns the wanted port, or one that nobody listens on just now.
-func choosePort(wanted int) (int, error) {
+func choosePort(ctx context.Context, wanted int) (int, error) {
 	if wanted != 0 {
 		return wanted, nil
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, err
 	}
-	port := l.Addr().(*net.TCPAddr).Port
-	return port, l.Close()
+	addr, err := netip.ParseAddrPort(l.Addr().String())
+	return int(addr.Port()), errors.Join(err, l.Close())
 }
 
 // awaitReady tries to connect until it works, the server ends, or ctx does.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -95,7 +96,7 @@ func mustConnect(t *testing.T, dsn string) *pgx.Conn {
 // mustSharedDir returns a folder that other users may enter, unlike t.TempDir.
 func mustSharedDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "pgbox-test-")
+	dir, err := os.MkdirTemp("", "pgbox-test-") //nolint:usetesting // above t.TempDir's folder is one that only we may enter
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,6 +187,7 @@ func TestStart_SaysWhyNot(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = busy.Close() })
+	port := netip.MustParseAddrPort(busy.Addr().String()).Port()
 	foreign := mustSharedDir(t)
 	if err := os.Mkdir(filepath.Join(foreign, "data"), 0o755); err != nil {
 		t.Fatal(err)
@@ -198,7 +200,7 @@ func TestStart_SaysWhyNot(t *testing.T) {
 		is   error
 		text string
 	}{
-		"a port in use":          {pgbox.Options{Port: busy.Addr().(*net.TCPAddr).Port}, pgbox.ErrEnded, "Address already in use"},
+		"a port in use":          {pgbox.Options{Port: int(port)}, pgbox.ErrEnded, "Address already in use"},
 		"an unknown old cluster": {pgbox.Options{Dir: foreign}, pgbox.ErrNoBinaries, "of version 7, which made this cluster"},
 	}
 	if os.Geteuid() == 0 {

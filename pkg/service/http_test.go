@@ -71,7 +71,7 @@ func TestHTTPServer_CutsOffAfterTheGrace(t *testing.T) {
 	served := make(chan error, 1)
 	go func() { served <- s.Run(ctx) }()
 	if res, err := http.Get("http://" + s.Addr()); err == nil {
-		res.Body.Close()
+		_ = res.Body.Close()
 		t.Error("the endless request was answered")
 	}
 	err := <-served
@@ -108,7 +108,7 @@ func TestHTTPServer_RefusesHugeHeaders(t *testing.T) {
 		t.Fatal(err)
 	}
 	req.Header.Set("X-Huge", strings.Repeat("x", 32<<10))
-	res, err := http.DefaultClient.Do(req)
+	res, err := new(http.Client).Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +196,7 @@ func TestHandler_BreaksOffHalfAnAnswer(t *testing.T) {
 	res, err := s.Client().Get(s.URL + "/aborts")
 	if err == nil {
 		_, err = io.ReadAll(res.Body)
-		res.Body.Close()
+		_ = res.Body.Close()
 	}
 	if err == nil {
 		t.Error("half an answer looked whole")

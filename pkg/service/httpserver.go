@@ -89,19 +89,22 @@ func (s *HTTPServer) Addr() string { return s.listener.Addr().String() }
 // running requests get the grace, the rest is cut off and reported.
 func (s *HTTPServer) Run(ctx context.Context) error {
 	served := make(chan error, 1)
-	go func() { served <- s.server.Serve(s.listener) }()
+	go func() { served <- s.serve() }()
 	s.opts.Log.Info("listening", Component(s.opts.Name), Addr(s.Addr()))
 	select {
 	case err := <-served:
-		if errors.Is(err, http.ErrServerClosed) {
-			return nil
-		}
-		return fmt.Errorf("%s server: %w", s.opts.Name, err)
-	case <-ctx.Done():
-		err := s.shutdown(ctx)
-		<-served
 		return err
+	case <-ctx.Done():
+		return errors.Join(s.shutdown(ctx), <-served)
 	}
+}
+
+// serve serves until the server is shut down or closed, which is no error.
+func (s *HTTPServer) serve() error {
+	if err := s.server.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("%s server: %w", s.opts.Name, err)
+	}
+	return nil
 }
 
 // Close stops at once. It may be called at any time, and again.

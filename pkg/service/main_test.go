@@ -284,7 +284,7 @@ func get(t *testing.T, url string) answer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := new(http.Client).Do(req)
 	if err != nil {
 		t.Error(err)
 		return answer{}

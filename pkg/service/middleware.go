@@ -1,6 +1,7 @@
 package service
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -50,7 +51,7 @@ func (rt *Runtime) recovered(mux *http.ServeMux, w http.ResponseWriter, r *http.
 		if v == nil {
 			return
 		}
-		if v == http.ErrAbortHandler {
+		if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 			panic(v)
 		}
 		rt.Log.Error("handler panicked", Route(routeOf(r)), zap.String("panic", fmt.Sprint(v)), zap.Stack("stack"))

@@ -58,11 +58,12 @@ func (rt *Runtime) startTracing(ctx context.Context) (stop func(), err error) {
 	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(rt.resource()))
 	otel.SetTracerProvider(provider)
 	rt.setTracing(provider)
-	return func() { rt.stopTracing(provider) }, nil
+	return func() { rt.stopTracing(ctx, provider) }, nil
 }
 
-func (rt *Runtime) stopTracing(p *sdktrace.TracerProvider) {
-	ctx, cancel := context.WithTimeout(context.Background(), traceFlush)
+// stopTracing is for when the service stops, and ctx with it.
+func (rt *Runtime) stopTracing(ctx context.Context, p *sdktrace.TracerProvider) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), traceFlush)
 	defer cancel()
 	if err := p.Shutdown(ctx); err != nil {
 		rt.Log.Warn("the last spans were not delivered", zap.Error(err))
