@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -9,13 +10,28 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 )
 
+// Names in NATS headers are kept as they are written.
+const (
+	typeHeader = "ce-type"
+	typePrefix = "payloom."
+)
+
+// Type returns what the headers say the message is, such as "OperationSucceeded";
+// empty when they say nothing.
+func (m Message) Type() string {
+	for _, t := range m.Header[typeHeader] { //nolint:staticcheck // no HTTP header: see above
+		return strings.TrimPrefix(t, typePrefix)
+	}
+	return ""
+}
+
 // cloudEvent returns the headers of a message: CloudEvents in binary mode, and
 // the trace that it belongs to.
 func (b *Bus) cloudEvent(ctx context.Context, id, typ, about string) nats.Header {
 	h := nats.Header{
 		"ce-specversion": {"1.0"},
 		"ce-id":          {id},
-		"ce-type":        {"payloom." + typ},
+		typeHeader:       {typePrefix + typ},
 		"ce-source":      {"/payloom/" + b.name},
 		"ce-time":        {time.Now().UTC().Format(time.RFC3339Nano)},
 		"ce-subject":     {about},

@@ -393,8 +393,8 @@ func TestFollow_ToTheEndInOrder(t *testing.T) {
 			t.Errorf("a batch of %d", len(ms))
 		}
 		for _, m := range ms {
-			if m.Seq != next {
-				t.Errorf("sequence %d, want %d", m.Seq, next)
+			if m.Seq != next || m.Type() != "Command" {
+				t.Errorf("sequence %d of type %q, want %d", m.Seq, m.Type(), next)
 			}
 			next++
 		}

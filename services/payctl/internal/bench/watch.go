@@ -64,13 +64,12 @@ func (r *run) see(_ context.Context, batch []bus.Message) error {
 
 // final tells by the event's type whether an operation ended with it.
 func final(m bus.Message) bool {
-	for _, t := range m.Header["ce-type"] {
-		switch payment.EventType(strings.TrimPrefix(t, "payloom.")) {
-		case payment.TypeOperationSucceeded, payment.TypeOperationDeclined, payment.TypeOperationFailed, payment.TypeOperationRejected, payment.TypeParked:
-			return true
-		}
+	switch payment.EventType(m.Type()) {
+	case payment.TypeOperationSucceeded, payment.TypeOperationDeclined, payment.TypeOperationFailed, payment.TypeOperationRejected, payment.TypeParked:
+		return true
+	default: // a step on the way
+		return false
 	}
-	return false
 }
 
 func accepted(merchant, key string, a api.Accepted) verify.Accepted {
