@@ -124,7 +124,7 @@ var errEnough = errors.New("enough")
 func (a *app) eventsOfPayment(ctx context.Context, b *bus.Bus, o eventsOptions) error {
 	id := payment.ID(o.payment)
 	head, err := loadPayment(ctx, b, payment.Merchant(o.merchant), id)
-	if err != nil && !(o.follow && errors.Is(err, errNoPayment)) {
+	if err != nil && (!o.follow || !errors.Is(err, errNoPayment)) {
 		return err
 	}
 	return followPayment(ctx, b, payment.Merchant(o.merchant), id, func(m bus.Message) error {

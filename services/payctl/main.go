@@ -28,7 +28,7 @@ func main() {
 // run is main without the process. It returns the exit code.
 func run(ctx context.Context, p process) int {
 	a := newApp(p)
-	cmd := a.root()
+	cmd := a.root() //nolint:contextcheck // ExecuteContext hands it to every command
 	cmd.SetArgs(p.args)
 	err := cmd.ExecuteContext(ctx)
 	switch {

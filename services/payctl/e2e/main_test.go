@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 func binaries(t *testing.T) string {
 	t.Helper()
 	programs.once.Do(func() {
-		if programs.dir, programs.err = os.MkdirTemp("", "payloom-e2e-"); programs.err != nil {
+		if programs.dir, programs.err = os.MkdirTemp("", "payloom-e2e-"); programs.err != nil { //nolint:usetesting // it is for every test
 			return
 		}
 		out, err := exec.Command("go", "build", "-o", programs.dir+string(filepath.Separator), "github.com/payloom/payloom/services/...").CombinedOutput()

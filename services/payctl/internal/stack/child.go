@@ -63,7 +63,7 @@ func (c *child) start() error {
 // launch starts the process. It is watched on one locked thread: to the kernel the
 // parent is the thread, and a thread may end long before the process.
 func (c *child) launch() (*run, error) {
-	r := &run{cmd: exec.Command(c.path), done: make(chan struct{})}
+	r := &run{cmd: exec.Command(c.path), done: make(chan struct{})} //nolint:noctx // it outlives its start; stop ends it
 	r.cmd.Env, r.cmd.Stdout, r.cmd.Stderr = c.env, c.log, c.log
 	// A group of its own: Ctrl-C in a terminal is for us, and we stop it in order.
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -110,7 +110,7 @@ func (c *child) again(pause *time.Duration) *run {
 		case <-c.wake:
 		}
 		*pause = min(2**pause, longPause)
-		r, err, stopping := c.relaunch()
+		r, stopping, err := c.relaunch()
 		if stopping {
 			return nil
 		}
@@ -122,18 +122,18 @@ func (c *child) again(pause *time.Duration) *run {
 }
 
 // relaunch launches under the lock, so that a stop sees either no run or the new one.
-func (c *child) relaunch() (r *run, err error, stopping bool) { //nolint:revive // the last result is no error's companion
+func (c *child) relaunch() (r *run, stopping bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.stopping {
-		return nil, nil, true
+		return nil, true, nil
 	}
 	r, err = c.launch()
 	if err == nil {
 		c.run = r
 		c.restarts++
 	}
-	return r, err, false
+	return r, false, err
 }
 
 func (c *child) isStopping() bool {

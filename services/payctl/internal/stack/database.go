@@ -68,7 +68,7 @@ func (s *Stack) makeDatabase(ctx context.Context) error {
 	}
 	s.database = fresh
 	s.onStop("database "+name, func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), databasePatience)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), databasePatience)
 		defer cancel()
 		return s.atServer(ctx, "DROP DATABASE "+pgx.Identifier{name}.Sanitize()+" WITH (FORCE)")
 	})

@@ -112,7 +112,7 @@ func (v *verifier) checkJournal() {
 func (v *verifier) checkDeadLetters() {
 	type grave struct {
 		service string
-		place
+		at      place
 	}
 	graves := map[grave]int{}
 	buried := map[place]bool{}
@@ -124,7 +124,7 @@ func (v *verifier) checkDeadLetters() {
 	for g, n := range graves {
 		v.buried.Checked++
 		if n > 1 {
-			v.buried.bad(Doubled, g.place.String(), "was buried %d times by %s", n, g.service)
+			v.buried.bad(Doubled, g.at.String(), "was buried %d times by %s", n, g.service)
 		}
 	}
 	for p := range v.poison {
