@@ -112,8 +112,8 @@ func isLoopback(host string) bool {
 // webhookID reads the endpoint's name. One that is not named is called after its
 // URL: it is another endpoint when the URL changes.
 func (s *schema) webhookID(m *mapping, w *Webhook, merchant *Merchant) {
-	at, named := m.get("id")
-	if named {
+	var at entry
+	if _, named := m.get("id"); named {
 		w.ID, at = m.text("id")
 		s.match(at, w.ID, namePattern, "1 to 32 of a-z 0-9 _ -")
 	} else {

@@ -163,10 +163,11 @@ func TestFollower_AnotherStream(t *testing.T) {
 			f := NewFollower(other.bus, w.accounts(t), w.pool, FollowerOptions{Log: quiet(t)})
 			stop = run(t, f.Run)
 			testkit.Eventually(t, patience, func() error {
-				if err := f.Check(t.Context()); !errors.Is(err, ErrOtherStream) {
-					return fmt.Errorf("Check says something else: %w", err)
+				err := f.Check(t.Context())
+				if errors.Is(err, ErrOtherStream) {
+					return nil
 				}
-				return nil
+				return errors.Join(errors.New("Check does not say that the stream is another"), err)
 			})
 			stop()
 			if n := w.count(t, "SELECT count(*) FROM webhook_deliveries"); n != 1 {

@@ -59,7 +59,6 @@ type world struct {
 	pool  *pgxpool.Pool
 	clock *clock
 	yaml  []string // a merchant each
-	text  string   // of the accounts in force
 }
 
 func newWorld(t *testing.T, shards int) *world {

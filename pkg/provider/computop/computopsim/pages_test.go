@@ -110,7 +110,7 @@ func TestPages_Walk(t *testing.T) {
 	if strings.Contains(change.text, `name="instrument"`) {
 		t.Error("changing the address offers cards")
 	}
-	review = r.returned(b.submit(change, "address", "2").location)
+	r.returned(b.submit(change, "address", "2").location)
 	change = b.get(r.server.URL + "/amazon/change/" + session + "?action=changePayment")
 	if strings.Contains(change.text, `name="address"`) {
 		t.Error("changing the card offers addresses")

@@ -1,6 +1,7 @@
 package computopsim
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -182,15 +183,18 @@ func TestClose_LetsGo(t *testing.T) {
 		if _, err := c.sim.AddRule(Rule{Operation: OpInquire, Fault: FaultTimeoutBefore}); err != nil {
 			t.Fatal(err)
 		}
-		ended := make(chan any, 1)
+		ended := make(chan error, 1)
 		go func() {
-			defer func() { ended <- recover() }()
+			defer func() {
+				err, _ := recover().(error)
+				ended <- err
+			}()
 			c.call("inquire.aspx", paygate.NewMessage("PayID", payID, "TransID", "T-1"))
 		}()
 		synctest.Wait()
 		c.sim.Close()
 		c.sim.Close()
-		if got := <-ended; got != http.ErrAbortHandler {
+		if got := <-ended; !errors.Is(got, http.ErrAbortHandler) {
 			t.Errorf("a held call ended with %v", got)
 		}
 		if n := c.sim.Stats().UnderWay; n != 0 {

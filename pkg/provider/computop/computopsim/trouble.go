@@ -19,6 +19,7 @@ func (s *Simulator) failBefore(w http.ResponseWriter, r *http.Request, c *call, 
 		return true
 	case FaultTimeoutLate:
 		s.timers.After(rule.Delay, func() { s.execute(c) })
+	default: // played the same way by every simulator
 	}
 	return s.trouble.Before(w, r, rule.Fault, rule.Delay)
 }
