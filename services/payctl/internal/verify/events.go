@@ -17,8 +17,8 @@ func (v *verifier) follow(rec wire.Record, m bus.Message) {
 		v.payments[key] = h
 	}
 	v.link(h, rec, known)
-	if !known && rec.Event.Version > 1 {
-		h.broken = true // its beginning has expired, or is lost: link has told which
+	if rec.Event.Version != h.version+1 {
+		h.broken = true // link has told; what follows cannot be worked out
 	}
 	before := h.state
 	sum := digest(m.Data)

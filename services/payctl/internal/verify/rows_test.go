@@ -1,0 +1,60 @@
+package verify
+
+import (
+	"os"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/payloom/payloom/pkg/bus"
+	"github.com/payloom/payloom/pkg/projection"
+	"github.com/payloom/payloom/pkg/testkit"
+)
+
+func TestMain(m *testing.M) { os.Exit(testkit.Main(m)) }
+
+// TestRun_Rows projects a payment and spoils one row.
+func TestRun_Rows(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		spoil string
+		want  []string
+	}{
+		"nothing":                         {"", nil},
+		"a sum":                           {"UPDATE payments SET captured = 999", []string{"I5 wrong"}},
+		"a state":                         {"UPDATE payments SET state = 'refunded'", []string{"I5 wrong"}},
+		"a payment is missing":            {"DELETE FROM payments", []string{"I5 lost"}},
+		"an operation":                    {"UPDATE operations SET status = 'failed' WHERE kind = 'capture'", []string{"I5 wrong"}},
+		"an operation is missing":         {"DELETE FROM operations WHERE kind = 'capture'", []string{"I5 lost"}},
+		"an event is missing":             {"DELETE FROM events WHERE version = 2", []string{"I5 lost"}},
+		"a checkpoint of another message": {`UPDATE checkpoints SET digest = '\x00' WHERE stream = 'EVENTS_0'`, []string{"I14 wrong"}},
+		"a checkpoint after the end":      {"UPDATE checkpoints SET seq = 77 WHERE stream = 'EVENTS_0'", []string{"I14 lost"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.captured(order, 1000)
+			dsn := testkit.Postgres(t)
+			db, err := projection.Open(t.Context(), dsn, "verify-test")
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(db.Close)
+			until := map[string]uint64{bus.CallbackStream: 0, bus.DeadStream: 0} // nothing came there
+			for stream, all := range w.streams {
+				until[stream] = uint64(len(all))
+			}
+			if err := projection.New(w, db, projection.Options{Until: until}).Run(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := db.Exec(t.Context(), tt.spoil); tt.spoil != "" && err != nil {
+				t.Fatal(err)
+			}
+			r := w.mustRun(Inputs{Database: db})
+			if diff := cmp.Diff(tt.want, broken(r)); diff != "" {
+				t.Errorf("-want +got:\n%s\n%+v", diff, r.Violations())
+			}
+		})
+	}
+}
