@@ -100,13 +100,14 @@ func (s *Simulator) unpayable(p *payment) gestpay.Code {
 }
 
 func (s *Simulator) conclude(p *payment, d Decision) {
-	switch {
-	case d == Abandon:
+	switch d {
+	case Abandon:
 		p.leave(StageAbandoned, gestpay.CodeAbandoned)
 		return
-	case d == Timeout:
+	case Timeout:
 		p.leave(StageExpired, gestpay.CodeSessionExpired)
 		return
+	default:
 	}
 	s.open(p)
 	switch {

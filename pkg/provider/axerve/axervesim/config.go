@@ -156,26 +156,28 @@ func (c Config) validate() error {
 func (s Shop) validate() error {
 	switch {
 	case !shopLogin.MatchString(s.Login):
-		return errors.New("Login: want 1 to 30 letters or digits")
+		return bad("Login", "want 1 to 30 letters or digits")
 	case s.APIKey == "" && len(s.IPs) == 0:
-		return errors.New("APIKey: empty, and no IPs")
+		return bad("APIKey", "empty, and no IPs")
 	case s.Automatic != "" && s.Automatic != "capture" && s.Automatic != "delete":
-		return errors.New(`Automatic: want "capture" or "delete"`)
+		return bad("Automatic", `want "capture" or "delete"`)
 	case s.Automatic != "" && (!s.Separated || s.AutomaticAfter <= 0 || s.AutomaticAfter > mostAutomatic):
-		return errors.New("AutomaticAfter: want up to 25 days, in a separated shop")
+		return bad("AutomaticAfter", "want up to 25 days, in a separated shop")
 	}
 	for _, pattern := range s.IPs {
 		if _, err := path.Match(pattern, ""); err != nil {
-			return errors.New("IPs: not a pattern")
+			return bad("IPs", "not a pattern")
 		}
 	}
-	for name, text := range map[string]string{"PositiveURL": s.PositiveURL, "NegativeURL": s.NegativeURL, "NotifyURL": s.NotifyURL} {
-		if err := checkURL(text); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+	for _, at := range [][2]string{{"PositiveURL", s.PositiveURL}, {"NegativeURL", s.NegativeURL}, {"NotifyURL", s.NotifyURL}} {
+		if err := checkURL(at[1]); err != nil {
+			return bad(at[0], err.Error())
 		}
 	}
 	return nil
 }
+
+func bad(field, why string) error { return errors.New(field + ": " + why) }
 
 func checkURL(text string) error {
 	if text == "" {

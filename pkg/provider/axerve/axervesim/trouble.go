@@ -17,6 +17,7 @@ func (s *Simulator) failBefore(w http.ResponseWriter, r *http.Request, c *call, 
 		return true
 	case FaultTimeoutLate:
 		s.timers.After(rule.Delay, func() { s.execute(c, rule) })
+	default:
 	}
 	return s.trouble.Before(w, r, rule.Fault, rule.Delay)
 }
@@ -31,6 +32,7 @@ func (s *Simulator) failAfter(w http.ResponseWriter, r *http.Request, c *call, r
 	case FaultSOAPAfter:
 		busy(c).write(w)
 		return true
+	default:
 	}
 	return s.trouble.After(w, r, rule.Fault, rule.Delay)
 }
