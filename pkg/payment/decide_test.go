@@ -275,6 +275,27 @@ func TestObserve_TheBuyerChangesTheAddress(t *testing.T) {
 	}
 }
 
+func TestObserve_LessThanAskedParks(t *testing.T) {
+	t.Parallel()
+	l := newLedger(t)
+	c := command(payment.Payout, "pay", 100)
+	l.mustStart(c)
+	l.observe(callback(payment.Payout, approved("p1", 99)))
+	if op := l.p.Operations[0]; op.Status != payment.OpParked {
+		t.Errorf("a payout of another amount is %s, want parked", op.Status)
+	}
+}
+
+func TestObserve_AnotherAmountIsDoneElsewhere(t *testing.T) {
+	t.Parallel()
+	l := newLedger(t)
+	captured(900, 900)(l)
+	l.mustStart(command(payment.Refund, "ours", 100))
+	if _, err := payment.Observe(l.p, callback(payment.Refund, approved("theirs", 50)), l.now); !errors.Is(err, payment.ErrUnmatched) {
+		t.Errorf("error %v, want ErrUnmatched: somebody refunded in the back office", err)
+	}
+}
+
 func TestObserve_NotifyAfterInquiry(t *testing.T) {
 	t.Parallel()
 	l := newLedger(t)
@@ -324,5 +345,8 @@ func TestObserve_PayoutTakenBack(t *testing.T) {
 	checkState(t, l.p, payment.StateReversed)
 	if len(l.observe(o)) != 0 {
 		t.Error("a reversal that is told twice is one")
+	}
+	if l.observe(callback(payment.Payout, approved("p1", 100))); l.p.Frozen != "" || l.p.State != payment.StateReversed {
+		t.Errorf("a success that is told again after: state %q, frozen %q", l.p.State, l.p.Frozen)
 	}
 }

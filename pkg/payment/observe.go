@@ -65,12 +65,12 @@ func match(p Payment, o Observation) (Operation, bool) {
 	if settled.ID != "" && p.counts(o) {
 		return settled, true
 	}
-	if op, ok := p.Unsettled(o.Kind); ok && sameKey(op, o) {
+	if op, ok := p.Unsettled(o.Kind); ok && sameKey(op, o) && op.fits(o) {
 		return op, true
 	}
 	// A reference that none of ours has speaks of something we did not do,
 	// unless ours never learnt its reference.
-	if o.Ref != "" && last.Ref != "" && o.Kind != Authorize {
+	if !last.fits(o) || (o.Ref != "" && last.Ref != "" && o.Kind != Authorize) {
 		return Operation{}, false
 	}
 	return last, last.ID != ""
@@ -84,6 +84,12 @@ func (p Payment) counts(o Observation) bool {
 		return false
 	}
 	return (o.Kind == Capture && t.Captured <= p.Captured) || (o.Kind == Refund && t.Refunded <= p.Refunded)
+}
+
+// fits tells whether an observation that does not name op may be about it. One of
+// another amount is about something that was done elsewhere.
+func (op Operation) fits(o Observation) bool {
+	return op.Kind.Opens() || o.Result.Amount == 0 || o.Result.Amount == op.Amount.Minor
 }
 
 func sameKey(op Operation, o Observation) bool {
@@ -157,8 +163,8 @@ func (w witness) approved() []Event {
 	if amount == 0 {
 		amount = w.asked()
 	}
-	if amount > w.most() {
-		return w.one(Parked{Attempt: w.op.Attempt.Number, Reason: ReasonAmount, Detail: "the provider tells of more than was asked"})
+	if !w.plausible(amount) {
+		return w.one(Parked{Attempt: w.op.Attempt.Number, Reason: ReasonAmount, Detail: "the provider tells of another amount than was asked"})
 	}
 	events := w.one(OperationSucceeded{
 		Ref: w.ref(), Refs: r.Refs, Code: r.Code, Amount: amount,
@@ -178,12 +184,14 @@ func (w witness) asked() int64 {
 	return w.op.Amount.Minor
 }
 
-// most returns the largest amount that may have taken effect.
-func (w witness) most() int64 {
+// plausible tells whether amount may be what took effect. An authorisation may be
+// for less than was asked, or for what an update asked for that we have not heard
+// of yet; everything else is for what was asked, to the cent.
+func (w witness) plausible(amount int64) bool {
 	if w.op.Kind == Authorize {
-		return max(w.p.Amount.Minor, w.op.Amount.Minor, w.p.highestUpdate())
+		return amount <= max(w.p.Amount.Minor, w.op.Amount.Minor, w.p.highestUpdate())
 	}
-	return w.op.Amount.Minor
+	return amount == w.op.Amount.Minor
 }
 
 // highestUpdate returns the largest amount an unsettled update asked for: the
@@ -242,6 +250,8 @@ func (w witness) late() []Event {
 		return w.one(OperationReversed{Ref: w.ref(), Code: r.Code, Reason: ReasonReversed})
 	case r.Status == Approved && w.op.Status == OpSucceeded:
 		return w.confirmed()
+	case r.Status == Approved && w.op.Reason == ReasonReversed:
+		return nil // what was said before it was taken back
 	case r.Status == Approved && w.p.Frozen == "":
 		return w.one(LateOutcome{Kind: w.op.Kind, Status: r.Status, Ref: w.ref(), Code: r.Code, Amount: r.Amount})
 	case r.Status.Final() && w.opensGate():

@@ -20,7 +20,7 @@ func (w *Worker) recover(ctx context.Context, head payment.Head, cmd payment.Com
 		return w.inquire(ctx, head, call, r, age)
 	case r.Class == provider.T0:
 		return w.void(ctx, head, cmd, op)
-	case r.Class == provider.T1 && age < r.Horizon/2, r.Class == provider.T2:
+	case r.Class == provider.T1 && age < r.Horizon/2:
 		return w.resend(ctx, head, call)
 	case r.Class == provider.T4:
 		return w.park(ctx, head, call, payment.ReasonNothingToInquire)
@@ -54,6 +54,8 @@ func (w *Worker) inquire(ctx context.Context, head payment.Head, call provider.C
 	case age < r.Settle:
 		// What takes long to be believed may show long before.
 		return w.later(ctx, call.Command, min(w.inquireAfter(age), r.Settle-age))
+	case r.Class == provider.T2:
+		return w.resend(ctx, head, call) // the key is good for one operation, for ever
 	}
 	return w.void(ctx, head, call.Command, call.Operation)
 }

@@ -97,7 +97,8 @@ func (w *Worker) failure(op payment.Operation, e *provider.Error, now time.Time)
 	case provider.Unknown:
 	}
 	return payment.OutcomeUnknown{
-		Attempt: op.Attempt.Number, Code: e.Code, Reason: e.Reason, RetryAt: now.Add(w.retryAfter(op.Attempt.Number)),
+		Attempt: op.Attempt.Number, Code: e.Code, Reason: e.Reason,
+		RetryAt: now.Add(max(e.After, w.inquireAfter(now.Sub(op.Attempt.Started)))),
 	}
 }
 
