@@ -40,22 +40,25 @@ type api struct {
 	accounts accounts
 	rows     *store.Store
 	watchers *projection.Watchers
-	stopping <-chan struct{} // closed when long polls have to end
+	stopping <-chan struct{} // closed when long polls and exports have to end
+
+	exporting chan struct{} // holds one for each export under way
 }
 
 func newAPI(rt *service.Runtime, a accounts, rows *store.Store, w *projection.Watchers, stopping <-chan struct{}) *api {
-	return &api{rt: rt, accounts: a, rows: rows, watchers: w, stopping: stopping}
+	return &api{rt: rt, accounts: a, rows: rows, watchers: w, stopping: stopping, exporting: make(chan struct{}, maxExports)}
 }
 
 // call answers one authenticated request with a value for JSON, or with an error:
 // a service.Problem, store.ErrNotFound, or one that is not for strangers.
 type call func(ctx context.Context, m payment.Merchant, r *http.Request) (answer, error)
 
-// answer is a body and what its ETag tells of.
+// answer is a body and what its ETag tells of, or a stream.
 type answer struct {
 	body    any
 	version uint64
 	tagged  bool
+	stream  func(w http.ResponseWriter, r *http.Request)
 }
 
 func (a *api) handler() http.Handler {
@@ -71,9 +74,13 @@ func (a *api) handler() http.Handler {
 func (a *api) calls() map[string]call {
 	return map[string]call{
 		"GET /v1/payments":              a.list,
+		"GET /v1/payments/export":       a.export,
 		"GET /v1/payments/{id}":         a.payment,
 		"GET /v1/payments/{id}/events":  a.events,
 		"GET /v1/commands/{command_id}": a.command,
+		"GET /v1/mandates":              a.mandates,
+		"GET /v1/mandates/{id}":         a.mandate,
+		"GET /v1/stats":                 a.stats,
 	}
 }
 
@@ -87,6 +94,10 @@ func (a *api) serve(c call) http.Handler {
 		reply, err := c(r.Context(), m, r)
 		if err != nil {
 			a.refuse(w, err)
+			return
+		}
+		if reply.stream != nil {
+			reply.stream(w, r)
 			return
 		}
 		a.write(w, r, reply)
@@ -141,6 +152,9 @@ func (a *api) refuse(w http.ResponseWriter, err error) {
 	case ok:
 	case errors.Is(err, store.ErrNotFound):
 		p = problem(http.StatusNotFound, "not_found", "There is no such thing", "The merchant of this API key has none of that id.")
+	case errors.Is(err, errBusy):
+		w.Header().Set("Retry-After", "5")
+		p = problem(http.StatusServiceUnavailable, "busy", "Too many exports are under way", "Try again when one has ended.")
 	case errors.Is(err, context.Canceled):
 		return // the client has left
 	default:

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/payloom/payloom/pkg/payment"
 	"github.com/payloom/payloom/pkg/projection"
@@ -90,17 +91,10 @@ type listToken struct {
 	List uint32     `json:"l"`
 }
 
-const maxQuery = 512
-
 func (a *api) list(ctx context.Context, m payment.Merchant, r *http.Request) (answer, error) {
 	q := readParams(r)
-	f := store.Filter{
-		State: q.oneOf("state", states()), Provider: q.oneOf("provider", providerNames()), Query: q.text("q"),
-		From: q.moment("from"), To: q.moment("to"), Limit: q.pageSize(),
-	}
-	if len(f.Query) > maxQuery || strings.ContainsRune(f.Query, 0) {
-		q.blame("q", "malformed", "must be the beginning of a payment id or a reference, at most %d bytes", maxQuery)
-	}
+	f := q.filter()
+	f.Limit = q.pageSize()
 	mark := markOf(f)
 	after(q, &f, mark)
 	if err := q.problem(); err != nil {
@@ -131,6 +125,34 @@ func markOf(f store.Filter) uint32 {
 		return 0 // our own struct always marshals
 	}
 	return crc32.ChecksumIEEE(text)
+}
+
+// maxQuery is the longest q, bytes.
+const maxQuery = 512
+
+// filter reads the conditions on payments.
+func (p *params) filter() store.Filter {
+	f := store.Filter{
+		State: p.oneOf("state", states()), Provider: p.oneOf("provider", providerNames()), Currency: p.currency(), Query: p.text("q"),
+		From: p.moment("from"), To: p.moment("to"),
+	}
+	if !searchable(f.Query) {
+		p.blame("q", "malformed", "must be the beginning of a payment id or a reference, at most %d bytes", maxQuery)
+	}
+	return f
+}
+
+// searchable tells whether the database can look for text.
+func searchable(text string) bool {
+	return len(text) <= maxQuery && utf8.ValidString(text) && !strings.ContainsRune(text, 0)
+}
+
+func (p *params) currency() string {
+	c := payment.Currency(p.text("currency"))
+	if c != "" && !c.Known() {
+		p.blame("currency", "unknown", "must be an ISO 4217 code such as EUR")
+	}
+	return string(c)
 }
 
 // after has f begin where the page token says. A token of another list would

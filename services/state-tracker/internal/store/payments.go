@@ -127,6 +127,7 @@ func (s *Store) Payment(ctx context.Context, m payment.Merchant, id payment.ID) 
 type Filter struct {
 	State    string
 	Provider string
+	Currency string
 	Query    string // the beginning of a payment id, or a provider's reference
 	From, To time.Time
 	After    Position // the page begins after it
@@ -182,11 +183,24 @@ func (q *query) where(condition string, args ...any) {
 func (f Filter) query(m payment.Merchant) *query {
 	q := &query{args: []any{string(m)}}
 	q.sql.WriteString("SELECT " + columns + " FROM payments p WHERE p.merchant = $1")
+	f.conditions(q)
+	if !f.After.CreatedAt.IsZero() {
+		q.where("(p.created_at, p.payment_id) < (?, ?)", f.After.CreatedAt, string(f.After.ID))
+	}
+	fmt.Fprintf(&q.sql, " ORDER BY p.created_at DESC, p.payment_id DESC LIMIT %d", f.Limit+1)
+	return q
+}
+
+// conditions appends what chooses payments; the merchant is $1 already.
+func (f Filter) conditions(q *query) {
 	if f.State != "" {
 		q.where("p.state = ?", f.State)
 	}
 	if f.Provider != "" {
 		q.where("p.provider = ?", f.Provider)
+	}
+	if f.Currency != "" {
+		q.where("p.currency = ?", f.Currency)
 	}
 	if f.Query != "" {
 		q.where(`(p.payment_id LIKE ? OR p.payment_id = ANY (ARRAY(SELECT payment_id FROM refs WHERE merchant = $1 AND value = ?)))`,
@@ -198,11 +212,6 @@ func (f Filter) query(m payment.Merchant) *query {
 	if !f.To.IsZero() {
 		q.where("p.created_at < ?", f.To)
 	}
-	if !f.After.CreatedAt.IsZero() {
-		q.where("(p.created_at, p.payment_id) < (?, ?)", f.After.CreatedAt, string(f.After.ID))
-	}
-	fmt.Fprintf(&q.sql, " ORDER BY p.created_at DESC, p.payment_id DESC LIMIT %d", f.Limit+1)
-	return q
 }
 
 // prefix returns the LIKE pattern of what begins with s.
