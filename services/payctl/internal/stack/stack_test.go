@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -114,9 +115,9 @@ func TestPortFinder(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	taken := l.Addr().(*net.TCPAddr).Port
+	taken := netip.MustParseAddrPort(l.Addr().String()).Port()
 	f := newPortFinder()
-	if _, err := f.take(taken, Ingress); !errors.Is(err, ErrOptions) || !strings.Contains(err.Error(), "--ports auto") {
+	if _, err := f.take(int(taken), Ingress); !errors.Is(err, ErrOptions) || !strings.Contains(err.Error(), "--ports auto") {
 		t.Errorf("a port that is taken: %v", err)
 	}
 	seen := map[int]bool{}
