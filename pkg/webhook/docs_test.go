@@ -115,7 +115,7 @@ func mustRead(t *testing.T, path string) string {
 func checkPage(t *testing.T, path, got, want string) {
 	t.Helper()
 	if *update {
-		if err := os.WriteFile(path, []byte(want), 0o644); err != nil { //nolint:gosec // a page to be read
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return

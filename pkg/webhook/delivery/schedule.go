@@ -28,7 +28,7 @@ const jitter = 0.2
 func delayAfter(n int) time.Duration {
 	all := delays()
 	d := all[min(max(n, 1), len(all))-1]
-	return d + time.Duration((rand.Float64()*2-1)*jitter*float64(d)) //nolint:gosec // nothing is to be kept secret
+	return d + time.Duration((rand.Float64()*2-1)*jitter*float64(d))
 }
 
 // next returns when the attempt after attempt n begins, which ended now, and
