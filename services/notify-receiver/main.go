@@ -36,11 +36,13 @@ func run(ctx context.Context, rt *service.Runtime, cfg Config) error {
 	rt.Health.Info("durability", cfg.Bus.Durability)
 
 	parsers := callback.Parsers(providers.Parsers(accounts))
+	verifier := providers.NewVerifier(accounts)
 	receiver := callback.NewReceiver(callback.Options{
-		Accounts: accounts, Parsers: parsers, Store: broker, Payments: broker, Limits: cfg.limits(), Log: rt.Log,
+		Accounts: accounts, Parsers: parsers, Store: broker, Payments: broker, VerifyReturn: verifier.Return,
+		Limits: cfg.limits(), Log: rt.Log,
 	})
 	interpreter := callback.NewInterpreter(callback.InterpreterOptions{
-		Accounts: accounts, Parsers: parsers, Ledger: broker, Log: rt.Log,
+		Accounts: accounts, Parsers: parsers, Verify: verifier.Callback, Ledger: broker, Log: rt.Log,
 	})
 	rt.Metrics.MustRegister(accounts, broker.Metrics(), receiver.Metrics(), interpreter.Metrics())
 

@@ -156,7 +156,7 @@ func (a *app) reverify(ctx context.Context, which callback.Which, since time.Dur
 		return err
 	}
 	interpreter := callback.NewInterpreter(callback.InterpreterOptions{
-		Accounts: accounts, Parsers: callback.Parsers(providers.Parsers(accounts)), Ledger: b,
+		Accounts: accounts, Parsers: providers.Parsers(accounts), Verify: providers.NewVerifier(accounts).Callback, Ledger: b,
 	})
 	counts, err := callback.Reverify(ctx, b, interpreter, which, now.Add(-since), a.reportReverified)
 	if err != nil {

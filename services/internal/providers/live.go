@@ -25,10 +25,14 @@ func Router(live Accounts, p payment.Provider, publicURL string) provider.Router
 	k := &kept[provider.Provider]{live: live, make: func(a *account.Account) (provider.Provider, error) {
 		return Client(a, publicURL)
 	}}
+	return router(k, p)
+}
+
+func router(k *kept[provider.Provider], p payment.Provider) provider.Router {
 	return provider.Router{
 		Cap: Capabilities()[p],
 		Client: func(m payment.Merchant, name string) (provider.Provider, error) {
-			a, err := live.Book().Account(m, p, name)
+			a, err := k.live.Book().Account(m, p, name)
 			if err != nil {
 				return nil, err
 			}
