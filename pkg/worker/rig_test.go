@@ -14,15 +14,20 @@ import (
 	"github.com/payloom/payloom/pkg/bus/bustest"
 	"github.com/payloom/payloom/pkg/payment"
 	"github.com/payloom/payloom/pkg/provider"
+	"github.com/payloom/payloom/pkg/provider/providertest"
 )
 
-// rig is workers on a real broker before a bank, with a payment of their own.
+// rig is workers on a real broker before a provider, with a payment of their own.
 type rig struct {
 	t    *testing.T
 	bus  *bus.Bus
-	bank *bank
+	fake *providertest.Fake
 	wake *wakes
 	id   payment.ID
+
+	hold   func()                      // called inside Submit, before anything is done
+	told   func(providertest.Delivery) // called with callbacks, before Submit returns
+	before int                         // calls of Submit before the one that is tested
 }
 
 // wakes remembers timers, so that a test need not wait for whole seconds.
@@ -41,21 +46,45 @@ func (w *wakes) Wake(_ context.Context, _ payment.Command, at time.Time) error {
 // rigs counts payments, so that rigs may share a broker.
 var rigs atomic.Int64
 
-func newRig(t *testing.T, b *bank) *rig {
+// settle is after what time a provider's "not found" is believed here, and window
+// how long a worker may send: shorter, or it might send after that.
+const (
+	settle = 300 * time.Millisecond
+	window = 200 * time.Millisecond
+)
+
+func newRig(t *testing.T, class provider.Class) *rig {
 	t.Helper()
-	return rigOn(t, bustest.New(t, bus.Topology{Shards: 2}), b)
+	return rigOn(t, bustest.New(t, bus.Topology{Shards: 2}), class)
 }
 
-func rigOn(t *testing.T, broker *bus.Bus, b *bank) *rig {
+func rigOn(t *testing.T, broker *bus.Bus, class provider.Class) *rig {
 	id := payment.ID("order-" + strconv.FormatInt(rigs.Add(1), 10))
-	return &rig{t: t, bus: broker, bank: b, wake: &wakes{}, id: id}
+	r := &rig{t: t, bus: broker, wake: &wakes{}, id: id, hold: func() {}, told: func(providertest.Delivery) {}}
+	r.fake = providertest.NewFake(capability(class), providertest.Hooks{
+		Submit:   func(provider.Call) { r.hold() },
+		Callback: func(d providertest.Delivery) { r.told(d) },
+	})
+	return r
+}
+
+// capability is that of every fake, with times that fit a test.
+func capability(class provider.Class) provider.Capability {
+	c := providertest.FakeCapability(class)
+	for kind, r := range c.Recovery {
+		r.Settle = settle
+		c.Recovery[kind] = r
+	}
+	c.Direct.Settle = settle
+	c.SessionTTL, c.PollAfter = 50*time.Millisecond, 50*time.Millisecond
+	return c
 }
 
 // worker returns a worker whose times fit a test.
 func (r *rig) worker() *Worker {
 	return New(Options{
-		Ledger: r.bus, Timers: r.wake, Provider: r.bank,
-		Limits: Limits{SendWindow: 500 * time.Millisecond, CallTimeout: 2 * time.Second, StoreReserve: 5 * time.Second, ParkAfter: 100 * time.Millisecond, Pause: 20 * time.Millisecond, LongestNak: 15 * time.Millisecond},
+		Ledger: r.bus, Timers: r.wake, Provider: r.fake,
+		Limits: Limits{SendWindow: window, CallTimeout: 2 * time.Second, StoreReserve: 5 * time.Second, ParkAfter: 100 * time.Millisecond, Pause: 20 * time.Millisecond, LongestNak: 15 * time.Millisecond},
 	})
 }
 
@@ -68,8 +97,15 @@ func (r *rig) command(kind payment.Kind, req string, minor int64) payment.Comman
 		c.Amount = payment.Money{Minor: minor, Currency: "EUR"}
 	}
 	if kind == payment.Authorize {
-		c.Authorization = &payment.Authorization{Method: payment.Button, Capture: payment.CaptureManual}
+		c.Authorization = &payment.Authorization{Method: payment.MandateCharge, Capture: payment.CaptureManual}
 	}
+	return c
+}
+
+// checkout is a payment that its buyer has to agree to.
+func (r *rig) checkout(minor int64) payment.Command {
+	c := r.command(payment.Authorize, "open", minor)
+	c.Authorization.Method = payment.Button
 	return c
 }
 
@@ -113,13 +149,25 @@ func (r *rig) head() payment.Head {
 	return h
 }
 
-// authorized brings a payment to authorised over minor.
-func (r *rig) authorized(minor int64) {
+// answered tells whether cmd has come to its end.
+func (r *rig) answered(cmd payment.Command) bool {
+	op, ok := r.head().Payment.Operation(cmd.ID)
+	return ok && op.Status.Terminal()
+}
+
+// authorized brings a payment to authorised over minor. Then the provider does as
+// script says.
+func (r *rig) authorized(minor int64, script ...providertest.Step) {
 	r.t.Helper()
-	script := r.bank.script
-	r.bank.set(func(b *bank) { b.script = nil })
-	r.bring(r.worker(), r.command(payment.Authorize, "open", minor))
-	r.bank.set(func(b *bank) { b.script, b.calls, b.asked, b.effects = script, 0, 0, map[payment.CommandID]int{} })
+	checkStatus(r.t, r.bring(r.worker(), r.command(payment.Authorize, "open", minor)), payment.OpSucceeded)
+	r.before, _ = r.fake.Calls()
+	r.fake.Script(script...)
+}
+
+// calls returns how often Submit was called since the payment was authorised.
+func (r *rig) calls() int {
+	n, _ := r.fake.Calls()
+	return n - r.before
 }
 
 // killedAt lets w handle cmd and kills it at a point: nothing after it runs.
@@ -141,11 +189,41 @@ func (r *rig) killedAt(w *Worker, p Point, cmd payment.Command) bool {
 	return reached
 }
 
-// checkOnce checks that the bank acted exactly n times, once per command.
-func (r *rig) checkOnce(n int) {
+// learn records a callback at once, as the interpreter would.
+func (r *rig) learn(d providertest.Delivery) {
+	cb, err := providertest.FakeParser{}.ParseCallback(d.Header, d.Body)
+	if err != nil {
+		r.t.Error(err)
+		return
+	}
+	cb.Observation.Source = payment.FromCallback
+	h := r.head()
+	events, err := payment.Observe(h.Payment, cb.Observation, time.Now())
+	if err != nil || len(events) != 1 {
+		r.t.Errorf("callback: %d events, %v", len(events), err)
+		return
+	}
+	if _, err := r.bus.Append(r.t.Context(), h, events[0]); err != nil {
+		r.t.Error(err)
+	}
+}
+
+// checkOnce checks that exactly n operations of a kind took effect, once each.
+func (r *rig) checkOnce(k payment.Kind, n int) {
 	r.t.Helper()
-	if all, most := r.bank.total(); all != n || most > 1 {
-		r.t.Errorf("the bank acted %d times, %d times for one command; want %d, once each", all, most, n)
+	counts := map[payment.CommandID]int{}
+	for _, e := range r.fake.Effects() {
+		if e.Kind == k {
+			counts[e.Command]++
+		}
+	}
+	for c, times := range counts {
+		if times > 1 {
+			r.t.Errorf("%s %s took effect %d times", k, c, times)
+		}
+	}
+	if len(counts) != n {
+		r.t.Errorf("%d operations took effect, want %d", len(counts), n)
 	}
 }
 
@@ -155,5 +233,3 @@ func checkStatus(t *testing.T, op payment.Operation, want payment.OpStatus) {
 		t.Errorf("operation is %q (%s), want %q", op.Status, op.Reason, want)
 	}
 }
-
-var _ provider.Provider = (*bank)(nil)

@@ -13,44 +13,65 @@ import (
 	"github.com/payloom/payloom/pkg/bus/bustest"
 	"github.com/payloom/payloom/pkg/payment"
 	"github.com/payloom/payloom/pkg/provider"
+	"github.com/payloom/payloom/pkg/provider/providertest"
 )
+
+// What the provider does with a call.
+var (
+	decline     = providertest.Step{Act: providertest.DoDecline}
+	pend        = providertest.Step{Act: providertest.DoPend}
+	lostBefore  = providertest.Step{Act: providertest.DoUnknownBefore}
+	lostAfter   = providertest.Step{Act: providertest.DoUnknownAfter}
+	unreachable = providertest.Step{Act: providertest.DoNotSent}
+	refuse      = providertest.Step{Act: providertest.DoRefuse, After: 10 * time.Millisecond}
+	reject      = providertest.Step{Act: providertest.DoReject}
+	panicky     = providertest.Step{Act: providertest.DoPanicky}
+)
+
+type script = []providertest.Step
 
 func TestHandle_Outcomes(t *testing.T) {
 	t.Parallel()
+	const never = time.Hour
 	cases := map[string]struct {
 		class   provider.Class
-		script  []deed
-		blind   bool
+		script  script
+		lag     time.Duration // before an inquiry finds anything
 		want    payment.OpStatus
 		effects int
 		calls   int
 	}{
-		"approved":                       {provider.T3, nil, false, payment.OpSucceeded, 1, 1},
-		"declined":                       {provider.T3, []deed{decline}, false, payment.OpDeclined, 0, 1},
-		"rejected":                       {provider.T3, []deed{reject}, false, payment.OpRejected, 0, 1},
-		"unreachable, then approved":     {provider.T3, []deed{unreachable, unreachable}, false, payment.OpSucceeded, 1, 3},
-		"refused for now, then approved": {provider.T3, []deed{refuse}, false, payment.OpSucceeded, 1, 2},
-		"T3: acted, answer lost: found, not sent again": {provider.T3, []deed{lostAfter}, false, payment.OpSucceeded, 1, 1},
-		"T3: request lost: sent again when sure":        {provider.T3, []deed{lostBefore}, false, payment.OpSucceeded, 1, 2},
-		"T3: an error of no kind is doubt":              {provider.T3, []deed{panicky}, false, payment.OpSucceeded, 1, 2},
-		"T1: answer lost: sent again under the key":     {provider.T1, []deed{lostAfter}, true, payment.OpSucceeded, 1, 2},
-		"T2: answer lost: sent again, recognised":       {provider.T2, []deed{lostAfter}, true, payment.OpSucceeded, 1, 2},
-		"T1: a resend that is refused settles nothing":  {provider.T1, []deed{lostAfter, refuse, unreachable}, true, payment.OpSucceeded, 1, 4},
-		"T4: answer lost: a person must look":           {provider.T4, []deed{lostAfter}, false, payment.OpParked, 1, 1},
-		"T4: request lost: a person must look":          {provider.T4, []deed{lostBefore}, false, payment.OpParked, 0, 1},
+		"approved":                       {provider.T3, nil, 0, payment.OpSucceeded, 1, 1},
+		"declined":                       {provider.T3, script{decline}, 0, payment.OpDeclined, 0, 1},
+		"rejected":                       {provider.T3, script{reject}, 0, payment.OpRejected, 0, 1},
+		"unreachable, then approved":     {provider.T3, script{unreachable, unreachable}, 0, payment.OpSucceeded, 1, 3},
+		"refused for now, then approved": {provider.T3, script{refuse}, 0, payment.OpSucceeded, 1, 2},
+		"T3: acted, answer lost: found, not sent again": {provider.T3, script{lostAfter}, 0, payment.OpSucceeded, 1, 1},
+		"T3: acted, shows late: found, not sent again":  {provider.T3, script{lostAfter}, settle / 4, payment.OpSucceeded, 1, 1},
+		"T3: request lost: sent again when sure":        {provider.T3, script{lostBefore}, 0, payment.OpSucceeded, 1, 2},
+		"T3: an error of no kind is doubt":              {provider.T3, script{panicky}, 0, payment.OpSucceeded, 1, 2},
+		"T1: answer lost: sent again under the key":     {provider.T1, script{lostAfter}, never, payment.OpSucceeded, 1, 2},
+		"T1: a resend that is refused settles nothing":  {provider.T1, script{lostAfter, refuse, unreachable}, never, payment.OpSucceeded, 1, 4},
+		"T2: answer lost: found":                        {provider.T2, script{lostAfter}, 0, payment.OpSucceeded, 1, 1},
+		"T2: request lost: sent again under the key":    {provider.T2, script{lostBefore}, 0, payment.OpSucceeded, 1, 2},
+		"T4: answer lost: a person must look":           {provider.T4, script{lostAfter}, 0, payment.OpParked, 1, 1},
+		"T4: request lost: a person must look":          {provider.T4, script{lostBefore}, 0, payment.OpParked, 0, 1},
 	}
 	broker := bustest.New(t, bus.Topology{Shards: 2})
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := rigOn(t, broker, newBank(tc.class, tc.script...))
-			r.authorized(1000)
-			r.bank.set(func(b *bank) { b.blind = tc.blind })
+			r := rigOn(t, broker, tc.class)
+			r.authorized(1000, tc.script...)
+			r.fake.Lag(tc.lag)
 			op := r.bring(r.worker(), r.command(payment.Capture, "cap", 400))
 			checkStatus(t, op, tc.want)
-			r.checkOnce(tc.effects)
-			if r.bank.calls != tc.calls {
-				t.Errorf("%d calls, want %d", r.bank.calls, tc.calls)
+			r.checkOnce(payment.Capture, tc.effects)
+			if r.calls() != tc.calls {
+				t.Errorf("%d calls, want %d", r.calls(), tc.calls)
+			}
+			if keyed := tc.class == provider.T1 || tc.class == provider.T2; keyed && op.Attempt.Number != 1 {
+				t.Errorf("attempt %d has another key", op.Attempt.Number)
 			}
 			if tc.want == payment.OpSucceeded && r.head().Payment.Captured != 400 {
 				t.Errorf("captured %d, want 400", r.head().Payment.Captured)
@@ -59,29 +80,45 @@ func TestHandle_Outcomes(t *testing.T) {
 	}
 }
 
+// TestHandle_RefusedRepeatSettlesNothing: a provider that shows an operation later
+// than anybody expected is sent it again under the same key, and refuses it.
+func TestHandle_RefusedRepeatSettlesNothing(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, provider.T2)
+	r.authorized(1000, lostAfter)
+	r.fake.Lag(settle + 200*time.Millisecond)
+	op := r.bring(r.worker(), r.command(payment.Capture, "cap", 400))
+	checkStatus(t, op, payment.OpSucceeded)
+	r.checkOnce(payment.Capture, 1)
+	if r.calls() < 2 || op.Attempt.Number != 1 {
+		t.Errorf("%d calls, attempt %d; want repeats of the first", r.calls(), op.Attempt.Number)
+	}
+}
+
 func TestHandle_PendingIsAskedAbout(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, newBank(provider.T3, accept))
-	r.authorized(1000)
+	r := newRig(t, provider.T3)
+	r.authorized(1000, pend)
 	cmd := r.command(payment.Capture, "cap", 1000)
 	w := r.worker()
 	_ = w.Handle(t.Context(), cmd)
 	op, _ := r.head().Payment.Operation(cmd.ID)
 	checkStatus(t, op, payment.OpPending)
-	r.bank.finish(cmd.ID)
+	if err := r.fake.Finish(cmd.ID, true); err != nil {
+		t.Fatal(err)
+	}
 	checkStatus(t, r.bring(w, cmd), payment.OpSucceeded)
-	r.checkOnce(1)
+	r.checkOnce(payment.Capture, 1)
 }
 
 func TestHandle_BuyerIsWaitedFor(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, newBank(provider.T3, needBuyer))
-	cmd := r.command(payment.Authorize, "open", 500)
-	checkStatus(t, r.bring(r.worker(), cmd), payment.OpAction)
+	r := newRig(t, provider.T3)
+	checkStatus(t, r.bring(r.worker(), r.checkout(500)), payment.OpAction)
 	if p := r.head().Payment; p.State != payment.StateRequiresAction || p.Action == nil {
 		t.Errorf("state %q, action %v", p.State, p.Action)
 	}
-	time.Sleep(60 * time.Millisecond) // the bank's session time
+	time.Sleep(60 * time.Millisecond) // the provider's session time
 	sync := r.command(payment.Sync, "sync", 0)
 	r.bring(r.worker(), sync)
 	if p := r.head().Payment; p.State != payment.StateExpired || p.Synced != sync.ID {
@@ -91,10 +128,11 @@ func TestHandle_BuyerIsWaitedFor(t *testing.T) {
 
 func TestHandle_SyncFindsWhatNobodyTold(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, newBank(provider.T3, needBuyer))
-	open := r.command(payment.Authorize, "open", 500)
-	r.bring(r.worker(), open)
-	r.bank.finish(open.ID)
+	r := newRig(t, provider.T3)
+	r.bring(r.worker(), r.checkout(500))
+	if err := r.fake.Buyer(r.id, true); err != nil {
+		t.Fatal(err)
+	}
 	r.bring(r.worker(), r.command(payment.Sync, "sync", 0))
 	if p := r.head().Payment; p.State != payment.StateAuthorized || p.Authorized != 500 {
 		t.Errorf("state %q, authorised %d", p.State, p.Authorized)
@@ -103,9 +141,9 @@ func TestHandle_SyncFindsWhatNobodyTold(t *testing.T) {
 
 func TestHandle_InquiryDownWaits(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, newBank(provider.T3, lostAfter))
-	r.authorized(1000)
-	r.bank.set(func(b *bank) { b.down = true })
+	r := newRig(t, provider.T3)
+	r.authorized(1000, lostAfter)
+	r.fake.Down(true)
 	cmd, w := r.command(payment.Capture, "cap", 10), r.worker()
 	for range 3 {
 		if err := w.Handle(t.Context(), cmd); err != nil && !errors.As(err, new(laterError)) {
@@ -115,27 +153,53 @@ func TestHandle_InquiryDownWaits(t *testing.T) {
 	}
 	op, _ := r.head().Payment.Operation(cmd.ID)
 	checkStatus(t, op, payment.OpUnknown)
-	r.bank.set(func(b *bank) { b.down = false })
+	r.fake.Down(false)
 	checkStatus(t, r.bring(w, cmd), payment.OpSucceeded)
-	r.checkOnce(1)
+	r.checkOnce(payment.Capture, 1)
+}
+
+// TestHandle_UnderWayIsNotSentAgain: while one worker's request is under way,
+// others find nothing, and wait.
+func TestHandle_UnderWayIsNotSentAgain(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, provider.T3)
+	r.authorized(1000)
+	cmd := r.command(payment.Capture, "cap", 400)
+	first := true
+	r.hold = func() {
+		if !first {
+			return
+		}
+		first = false
+		for range 3 {
+			if err := r.worker().Handle(t.Context(), cmd); err != nil && !errors.As(err, new(laterError)) {
+				t.Error(err)
+			}
+		}
+	}
+	checkStatus(t, r.bring(r.worker(), cmd), payment.OpSucceeded)
+	r.checkOnce(payment.Capture, 1)
+	if _, asked := r.fake.Calls(); r.calls() != 1 || asked == 0 {
+		t.Errorf("%d calls and %d inquiries, want one call and some inquiries", r.calls(), asked)
+	}
 }
 
 func TestHandle_InvalidCommandIsRejected(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, newBank(provider.T3))
+	r := newRig(t, provider.T3)
 	w := r.worker()
 	w.validate = func(payment.Command) error { return errors.New("amount.value: must be positive") }
 	if err := w.Handle(t.Context(), r.command(payment.Authorize, "open", 1)); err != nil {
 		t.Fatal(err)
 	}
-	if p := r.head().Payment; p.State != payment.StateRejected || len(p.Rejected) != 1 || r.bank.calls != 0 {
-		t.Errorf("state %q, %d rejections, %d calls", p.State, len(p.Rejected), r.bank.calls)
+	if p := r.head().Payment; p.State != payment.StateRejected || len(p.Rejected) != 1 || r.calls() != 0 {
+		t.Errorf("state %q, %d rejections, %d calls", p.State, len(p.Rejected), r.calls())
 	}
 }
 
 func TestHandle_ForeignPaymentIsBuried(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, newBank(provider.T3))
+	r := newRig(t, provider.T3)
 	r.authorized(10)
 	cmd := r.command(payment.Capture, "cap", 1)
 	cmd.Provider = payment.Axerve
@@ -153,25 +217,23 @@ func TestHandle_KilledAnywhere(t *testing.T) {
 	broker := bustest.New(t, bus.Topology{Shards: 2})
 	t.Run("points", func(t *testing.T) {
 		for _, class := range []provider.Class{provider.T1, provider.T2, provider.T3} {
-			for _, script := range [][]deed{nil, {lostAfter}, {lostBefore}, {refuse}} {
+			for name, steps := range map[string]script{"answered": nil, "answer lost": {lostAfter}, "request lost": {lostBefore}, "refused": {refuse}} {
 				for _, p := range Points() {
-					t.Run(fmt.Sprintf("%s %v %s", class, script, p), func(t *testing.T) {
+					t.Run(fmt.Sprintf("%s, %s, killed at %s", class, name, p), func(t *testing.T) {
 						t.Parallel()
-						r := rigOn(t, broker, newBank(class, script...))
-						r.authorized(1000)
+						r := rigOn(t, broker, class)
+						r.authorized(1000, steps...)
 						cmd := r.command(payment.Capture, "cap", 400)
 						killed := false
-						for range 8 { // the point may lie in a later delivery
-							if killed = r.killedAt(r.worker(), p, cmd); killed {
-								break
-							}
-							time.Sleep(40 * time.Millisecond)
+						// The point may lie in a later delivery.
+						for began := time.Now(); !killed && !r.answered(cmd) && time.Since(began) < 2*settle; time.Sleep(20 * time.Millisecond) {
+							killed = r.killedAt(r.worker(), p, cmd)
 						}
 						mu.Lock()
 						reached[p] = reached[p] || killed
 						mu.Unlock()
 						checkStatus(t, r.bring(r.worker(), cmd), payment.OpSucceeded)
-						r.checkOnce(1)
+						r.checkOnce(payment.Capture, 1)
 						if p := r.head().Payment; p.Captured != 400 || p.State != payment.StatePartiallyCaptured {
 							t.Errorf("captured %d, state %q", p.Captured, p.State)
 						}
@@ -190,11 +252,11 @@ func TestHandle_KilledAnywhere(t *testing.T) {
 // TestHandle_TwoAtOnce hands every command to several workers at the same time.
 func TestHandle_TwoAtOnce(t *testing.T) {
 	t.Parallel()
-	for _, script := range [][]deed{nil, {lostAfter}, {lostBefore}, {lostAfter, lostAfter}} {
-		t.Run(fmt.Sprint(script), func(t *testing.T) {
+	for name, steps := range map[string]script{"answered": nil, "answer lost": {lostAfter}, "request lost": {lostBefore}, "two answers lost": {lostAfter, lostAfter}} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, newBank(provider.T3, script...))
-			r.authorized(1000)
+			r := newRig(t, provider.T3)
+			r.authorized(1000, steps...)
 			cmd := r.command(payment.Capture, "cap", 400)
 			var wg sync.WaitGroup
 			for range 4 {
@@ -203,7 +265,7 @@ func TestHandle_TwoAtOnce(t *testing.T) {
 			}
 			wg.Wait()
 			checkStatus(t, r.bring(r.worker(), cmd), payment.OpSucceeded)
-			r.checkOnce(1)
+			r.checkOnce(payment.Capture, 1)
 		})
 	}
 }
@@ -211,10 +273,9 @@ func TestHandle_TwoAtOnce(t *testing.T) {
 // TestHandle_FiftyRefundsAtOnce: reservations keep the sum below the capture.
 func TestHandle_FiftyRefundsAtOnce(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, newBank(provider.T3))
+	r := newRig(t, provider.T3)
 	r.authorized(1000)
 	r.bring(r.worker(), r.command(payment.Capture, "cap", 1000))
-	r.bank.set(func(b *bank) { b.effects = map[payment.CommandID]int{} })
 	var wg sync.WaitGroup
 	for i := range 50 {
 		wg.Go(func() { r.bring(r.worker(), r.command(payment.Refund, fmt.Sprint("refund-", i), 90)) })
@@ -224,39 +285,26 @@ func TestHandle_FiftyRefundsAtOnce(t *testing.T) {
 	if p.Refunded != 990 {
 		t.Errorf("refunded %d, want 990: eleven of ninety", p.Refunded)
 	}
-	r.checkOnce(11)
+	r.checkOnce(payment.Refund, 11)
 }
 
 // TestHandle_CallbackOvertakesTheAnswer: the outcome is known before the call
 // returns; the answer changes nothing.
 func TestHandle_CallbackOvertakesTheAnswer(t *testing.T) {
 	t.Parallel()
-	for _, late := range []deed{approve, lostAfter} {
-		t.Run(string(late), func(t *testing.T) {
+	for name, late := range map[string]script{"an answer": nil, "none": {lostAfter}} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, newBank(provider.T3, late))
-			r.authorized(1000)
+			r := newRig(t, provider.T3)
+			r.authorized(1000, late...)
 			cmd := r.command(payment.Capture, "cap", 400)
-			r.bank.hold = func() {
-				h := r.head()
-				events, err := payment.Observe(h.Payment, payment.Observation{
-					Source: payment.FromCallback, Kind: payment.Capture, Ref: "r-" + string(cmd.ID),
-					Result: payment.Result{Status: payment.Approved, Amount: 400, Ref: "r-" + string(cmd.ID)},
-				}, time.Now())
-				if err != nil || len(events) != 1 {
-					t.Errorf("callback: %d events, %v", len(events), err)
-					return
-				}
-				if _, err := r.bus.Append(t.Context(), h, events[0]); err != nil {
-					t.Error(err)
-				}
-			}
+			r.told = r.learn
 			checkStatus(t, r.bring(r.worker(), cmd), payment.OpSucceeded)
 			p := r.head().Payment
 			if p.Captured != 400 || p.Frozen != "" {
 				t.Errorf("captured %d, frozen %q", p.Captured, p.Frozen)
 			}
-			r.checkOnce(1)
+			r.checkOnce(payment.Capture, 1)
 		})
 	}
 }
@@ -265,7 +313,7 @@ func TestHandle_CallbackOvertakesTheAnswer(t *testing.T) {
 // stored the intent must not call.
 func TestHandle_ZombieDoesNotSend(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, newBank(provider.T3))
+	r := newRig(t, provider.T3)
 	r.authorized(1000)
 	cmd := r.command(payment.Capture, "cap", 400)
 	w := r.worker()
@@ -282,7 +330,7 @@ func TestHandle_ZombieDoesNotSend(t *testing.T) {
 	if err := w.Handle(t.Context(), cmd); err != nil && !errors.As(err, new(laterError)) {
 		t.Fatal(err)
 	}
-	r.checkOnce(1)
+	r.checkOnce(payment.Capture, 1)
 }
 
 // dropping is a ledger whose answers get lost.
@@ -314,11 +362,11 @@ func TestHandle_LedgerAway(t *testing.T) {
 	broker := bustest.New(t, bus.Topology{Shards: 2})
 	for _, typ := range []payment.EventType{payment.TypeAttemptStarted, payment.TypeOperationSucceeded, payment.TypeOutcomeUnknown, payment.TypeAttemptVoided} {
 		for _, after := range []bool{false, true} {
-			for _, script := range [][]deed{nil, {lostAfter}, {lostBefore}} {
-				t.Run(fmt.Sprintf("%s stored=%v %v", typ, after, script), func(t *testing.T) {
+			for name, steps := range map[string]script{"answered": nil, "answer lost": {lostAfter}, "request lost": {lostBefore}} {
+				t.Run(fmt.Sprintf("%s stored=%v %s", typ, after, name), func(t *testing.T) {
 					t.Parallel()
-					r := rigOn(t, broker, newBank(provider.T3, script...))
-					r.authorized(1000)
+					r := rigOn(t, broker, provider.T3)
+					r.authorized(1000, steps...)
 					w := r.worker()
 					w.ledger = &dropping{Ledger: r.bus, lose: map[payment.EventType]bool{typ: true}, after: after}
 					cmd := r.command(payment.Capture, "cap", 400)
@@ -327,7 +375,7 @@ func TestHandle_LedgerAway(t *testing.T) {
 						t.Fatal(err)
 					}
 					checkStatus(t, r.bring(r.worker(), cmd), payment.OpSucceeded)
-					r.checkOnce(1)
+					r.checkOnce(payment.Capture, 1)
 				})
 			}
 		}
@@ -336,23 +384,24 @@ func TestHandle_LedgerAway(t *testing.T) {
 
 func TestHandle_AttemptsAreNamedBeforeUse(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, newBank(provider.T3))
+	r := newRig(t, provider.T3)
 	cmd := r.command(payment.Authorize, "open", 100)
-	r.bank.hold = func() {
+	r.hold = func() {
 		op, ok := r.head().Payment.Operation(cmd.ID)
 		if !ok || op.Attempt.Key != string(r.id) || op.Attempt.Idem != string(cmd.ID) {
 			t.Errorf("during the call the ledger holds %+v", op.Attempt)
 		}
 	}
 	r.bring(r.worker(), cmd)
-	if r.bank.calls != 1 {
-		t.Errorf("%d calls, want 1", r.bank.calls)
+	if r.calls() != 1 {
+		t.Errorf("%d calls, want 1", r.calls())
 	}
 }
 
 func TestHandle_RemembersTheAccount(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, newBank(provider.T3, lostBefore))
+	r := newRig(t, provider.T3)
+	r.fake.Script(lostBefore)
 	w := r.worker()
 	w.account = func(payment.Command) string { return "eu" }
 	r.bring(w, r.command(payment.Authorize, "open", 100))
