@@ -425,6 +425,9 @@ func sameStory(t *testing.T, h Harness) {
 			t.Parallel()
 			x := begin(t, h)
 			story, c := x.prepare(s)
+			if x.silent(c) {
+				return // there is one teller only
+			}
 			r, err := x.submit(t.Context(), c)
 			if err != nil {
 				t.Fatal(err)

@@ -24,12 +24,17 @@ type Harness struct {
 	// Parser understands the simulator's callbacks; nil where only the provider
 	// can vouch for them.
 	Parser provider.CallbackParser
+	// Silent tells of operations that the provider sends no callback about; nil:
+	// there are none. The exam asks about them.
+	Silent func(c provider.Call) bool
 	// Zero opens a client from no configuration and returns the error, which must
 	// name Fields.
 	Zero   func() error
 	Fields []string
 	// Country is the marketplace of sample payments; may be empty.
 	Country string
+	// OrderRef is what payments by order reference are made with; may be empty.
+	OrderRef string
 	// Amount is that of sample payments, an even number of minor units.
 	Amount payment.Money
 	// Secrets must not appear in any text.
@@ -153,6 +158,9 @@ func (x *exam) command(id payment.ID, s subject) payment.Command {
 				Success: "https://shop.example/s", Failure: "https://shop.example/f", Cancel: "https://shop.example/c", Review: "https://shop.example/r",
 			},
 		}
+		if s.method == payment.OrderReference {
+			c.Authorization.OrderRef = x.h.OrderRef
+		}
 	case payment.Payout:
 		c.Amount = x.h.Amount
 		c.Beneficiary = &payment.Beneficiary{
@@ -259,13 +267,15 @@ func (x *exam) hear(story *Story, c provider.Call) {
 			x.Fatalf("callback: %v", err)
 		}
 	}
-	if x.h.Parser != nil {
+	if x.h.Parser != nil && !x.silent(c) {
 		return
 	}
 	if r, err := x.inquire(c); err == nil {
 		x.must(story.Answered(c, payment.FromInquiry, r))
 	}
 }
+
+func (x *exam) silent(c provider.Call) bool { return x.h.Silent != nil && x.h.Silent(c) }
 
 func (x *exam) callbacksOf(id payment.ID) []provider.Callback {
 	x.Helper()
