@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bufio"
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -9,6 +11,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers/gorillamux"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/payloom/payloom/pkg/payment"
 )
@@ -75,6 +78,9 @@ func TestOpenAPI_AnswersAreAsDescribed(t *testing.T) {
 	for path, status := range map[string]int{
 		"/v1/payments": 200, "/v1/payments/order-1": 200, "/v1/payments/order-1/events": 200, "/v1/commands/" + string(c.ID): 200,
 		"/v1/payments/none": 404, "/v1/payments?nonsense=1": 400,
+		"/v1/mandates": 200, "/v1/mandates/m": 200, "/v1/mandates/none": 404, "/v1/mandates?provider=none": 400,
+		"/v1/stats": 200, "/v1/stats?group=day,provider,kind": 200, "/v1/stats?group=hour": 400,
+		"/v1/payments/export": 200, "/v1/payments/export?format=xls": 400,
 	} {
 		got := w.get(t, reader, path)
 		if got.status != status {
@@ -96,5 +102,38 @@ func TestOpenAPI_AnswersAreAsDescribed(t *testing.T) {
 		if err := openapi3filter.ValidateResponse(t.Context(), in); err != nil {
 			t.Errorf("%s: %v", path, err)
 		}
+	}
+}
+
+// TestOpenAPI_ExportedLinesAreAsDescribed compares each line of a JSON export with
+// its schema.
+func TestOpenAPI_ExportedLinesAreAsDescribed(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	put(t, s.pool, 3, func(i int) row {
+		r := sale(i)
+		r.state = states()[i]
+		if r.state == "accepted" {
+			r.kind, r.currency = "", ""
+		}
+		return r
+	})
+	schema := mustDescription(t).Components.Schemas["ExportedPayment"].Value
+	lines := bufio.NewScanner(s.begin(t.Context(), t, "format=json").Body)
+	n := 0
+	for ; lines.Scan(); n++ {
+		var line any
+		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
+			t.Fatal(err)
+		}
+		if err := schema.VisitJSON(line); err != nil {
+			t.Errorf("%s: %v", lines.Bytes(), err)
+		}
+	}
+	if n != 3 {
+		t.Errorf("%d lines, want 3", n)
+	}
+	if diff := cmp.Diff(columns, schema.Required); diff != "" {
+		t.Errorf("columns and fields (-columns +described):\n%s", diff)
 	}
 }
