@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"time"
 
 	"github.com/caarlos0/env/v11"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -24,7 +25,7 @@ type settings struct {
 	DatabaseURL conf.Secret `env:"DATABASE_URL" desc:"URL of the database"`
 	Accounts    string      `env:"PAYLOOM_ACCOUNTS" desc:"file of merchants and accounts"`
 	Simulator   string      `env:"PAYLOOM_SIMULATOR" desc:"base URL of the simulator"`
-	PublicURL   string      `env:"PUBLIC_URL" desc:"where providers reach notify-receiver"`
+	Since       time.Time   `env:"PAYLOOM_SIMULATOR_SINCE" desc:"when the simulator's ledger begins"`
 }
 
 // settings reads the environment, and over it what a payctl up in --dir left there.

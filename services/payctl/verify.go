@@ -68,7 +68,7 @@ func (a *app) verifyInputs(ctx context.Context, o verifyOptions) (in verify.Inpu
 	}
 	in = verify.Inputs{Simulators: o.simulator, Grace: o.grace}
 	if len(in.Simulators) == 0 && s.Simulator != "" {
-		in.Simulators = []string{s.Simulator}
+		in.Simulators, in.LedgerSince = []string{s.Simulator}, s.Since
 	}
 	if o.journal != "" {
 		if in.Journal, err = readJournal(o.journal); err != nil {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 const environName = "payloom.env"
@@ -22,6 +23,7 @@ func (s *Stack) writeEnviron() error {
 	for _, line := range [][2]string{
 		{"NATS_URL", s.broker.url}, {"NATS_MONITOR_URL", s.broker.monitor}, {"PAYLOOM_DURABILITY", s.opts.Durability},
 		{"DATABASE_URL", s.database}, {"PAYLOOM_ACCOUNTS", s.AccountsFile()}, {"PAYLOOM_SIMULATOR", u.Simulator},
+		{"PAYLOOM_SIMULATOR_SINCE", s.began.UTC().Format(time.RFC3339Nano)},
 		{"PAYLOOM_INGRESS", u.Ingress}, {"PAYLOOM_QUERY", u.Tracker}, {"PUBLIC_URL", u.Notify},
 	} {
 		text += line[0] + "=" + line[1] + "\n"

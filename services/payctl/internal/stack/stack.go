@@ -24,6 +24,7 @@ type Stack struct {
 	broker    *broker
 	database  string
 	http      *http.Client
+	began     time.Time  // before the simulator, which remembers nothing older
 	verbose   sync.Mutex // guards Options.Verbose
 
 	mu       sync.Mutex
@@ -46,7 +47,7 @@ func Start(ctx context.Context, opts Options) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Stack{opts: opts, secrets: map[string]string{}, http: &http.Client{Timeout: 5 * time.Second}}
+	s := &Stack{opts: opts, secrets: map[string]string{}, began: time.Now(), http: &http.Client{Timeout: 5 * time.Second}}
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, s.Stop())
 	}

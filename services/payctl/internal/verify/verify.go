@@ -28,7 +28,10 @@ type Inputs struct {
 	Streams    Streams
 	Database   *pgxpool.Pool // sees the live rows
 	Simulators []string      // base URLs
-	Journal    []Accepted    // what a load generator was told
+	// LedgerSince is when the simulators' ledgers begin: they live in memory. What
+	// ended before is not looked for there. Zero: they know everything.
+	LedgerSince time.Time
+	Journal     []Accepted // what a load generator was told
 	// Grace is how long a command may be on its way before it counts as stuck.
 	Grace time.Duration
 	// Progress hears of messages read; it may be nil.

@@ -103,6 +103,10 @@ func TestRun_FindsWhatWasPlanted(t *testing.T) {
 			plant: func(w *world) { w.ledger = w.ledger[:1] },
 			want:  []string{"I3 lost"},
 		},
+		"a capture from before the ledger begins": {
+			plant: func(w *world) { w.ledger = nil },
+			in:    Inputs{LedgerSince: noon.Add(time.Hour)},
+		},
 		"a capture of another amount": {
 			plant: func(w *world) { w.ledger[1].Amount = 999 },
 			want:  []string{"I3 wrong"},
