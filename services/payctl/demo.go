@@ -79,7 +79,7 @@ func (a *app) drive(ctx context.Context, s *stack.Stack, o demoOptions) (demo.Re
 	if o.kill {
 		env.KillWorker = func() error {
 			a.console.Note("killing the worker")
-			return s.Kill9(s.Workers(stack.Computop)[0])
+			return s.KillWorkers(stack.Computop)
 		}
 	}
 	bar := a.console.Progress(int64(o.payments), "payments")

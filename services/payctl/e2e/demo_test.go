@@ -7,11 +7,13 @@ import (
 	"github.com/payloom/payloom/services/payctl/internal/stack"
 )
 
+// TestDemo_EveryPaymentSettles runs the demo, with the workers killed in its middle.
 func TestDemo_EveryPaymentSettles(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Options{Workers: 2})
 	client, computop := clients(s)
-	result, err := demo.Run(t.Context(), demo.Env{API: client, Computop: computop}, demo.Options{Payments: 50})
+	env := demo.Env{API: client, Computop: computop, KillWorker: func() error { return s.KillWorkers(stack.Computop) }}
+	result, err := demo.Run(t.Context(), env, demo.Options{Payments: 50})
 	if err != nil {
 		t.Fatal(err)
 	}

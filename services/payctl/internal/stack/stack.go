@@ -207,6 +207,15 @@ func (s *Stack) Kill9(name string) error {
 	return nil
 }
 
+// KillWorkers kills every worker of a program, as Kill9 does.
+func (s *Stack) KillWorkers(program string) error {
+	var errs []error
+	for _, name := range s.Workers(program) {
+		errs = append(errs, s.Kill9(name))
+	}
+	return errors.Join(errs...)
+}
+
 // Restart asks a service to stop and returns when it is ready again.
 func (s *Stack) Restart(ctx context.Context, name string) error {
 	c, err := s.child(name)
