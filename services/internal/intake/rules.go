@@ -66,6 +66,9 @@ func (r *Request) CheckProvider(able map[payment.Provider]provider.Capability, a
 	if p := can.Limits.PaymentID; cmd.Kind.Opens() && p != nil && !p.MatchString(string(cmd.Payment)) {
 		f.Add("payment_id", "format", "must match %s at %s", p, cmd.Provider)
 	}
+	if p := can.Limits.NotPaymentID; cmd.Kind.Opens() && p != nil && p.MatchString(string(cmd.Payment)) {
+		f.Add("payment_id", "format", "must not match %s at %s", p, cmd.Provider)
+	}
 	if cmd.Amount != (payment.Money{}) {
 		checkAmount(*cmd, windowOf(can, at, cmd.Amount.Currency), can, f)
 	}

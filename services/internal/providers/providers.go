@@ -9,6 +9,7 @@ import (
 	"github.com/payloom/payloom/pkg/account"
 	"github.com/payloom/payloom/pkg/payment"
 	"github.com/payloom/payloom/pkg/provider"
+	"github.com/payloom/payloom/pkg/provider/axerve"
 	"github.com/payloom/payloom/pkg/provider/computop"
 	"github.com/payloom/payloom/pkg/provider/ecommpay"
 )
@@ -31,6 +32,7 @@ type maker struct {
 func makers() map[payment.Provider]maker {
 	return map[payment.Provider]maker{
 		payment.Computop: {computop.Capability, computopClient, computopParser, computopCheck},
+		payment.Axerve:   {axerve.Capability, axerveClient, axerveParser, axerveCheck},
 		payment.ECommPay: {ecommpay.Capability, ecommpayClient, ecommpayParser, ecommpayCheck},
 	}
 }

@@ -53,10 +53,28 @@ merchants:
         endpoint: https://api.ecommpay.example/
         callback_key: Endpoint0fNoProject
         settings: {project_id: eight}
-      - name: later
+      - name: hosted
         provider: axerve
         endpoint: https://axerve.example/
-        callback_key: Endpoint0fAnotherProvider
+        callback_key: Endpoint0fTheHostedPage
+        settings: {shop_login: GESPAY00042, language: en, avoid_asterisk: 2, recurring: {send_payment_type: false}}
+        secrets: {api_key: [{id: "1", ref: "env:KEY"}]}
+      - name: production
+        provider: axerve
+        live: true
+        endpoint: https://ecomms2s.sella.it
+        callback_key: Endpoint0fRealMoneyAtAxerve
+        settings: {shop_login: GESPAY00042}
+      - name: odd
+        provider: axerve
+        endpoint: https://axerve.example/
+        callback_key: Endpoint0fNothingGood
+        settings: {environment: production, language: pl, avoid_asterisk: -1}
+      - name: misspelt
+        provider: axerve
+        endpoint: https://axerve.example/
+        callback_key: Endpoint0fAnotherWord
+        settings: {shoplogin: GESPAY00042}
 `
 
 // live is a file of accounts that can be replaced.
@@ -124,7 +142,7 @@ func TestClientAndParser(t *testing.T) {
 	for name, a := range map[string]*account.Account{
 		"wrong":   mustAccount(t, book, payment.Computop, "wrong"),
 		"strange": mustAccount(t, book, payment.Computop, "strange"),
-		"later":   mustAccount(t, book, payment.Axerve, "later"),
+		"unknown": {Merchant: "demo", Provider: "elsewhere", Name: "a"},
 	} {
 		if client, err := providers.Client(a, "https://notify.example"); err == nil || client != nil {
 			t.Errorf("%s: a client came of it", name)
@@ -133,7 +151,7 @@ func TestClientAndParser(t *testing.T) {
 			t.Errorf("%s: a parser came of it", name)
 		}
 	}
-	if _, err := providers.Client(mustAccount(t, book, payment.Axerve, "later"), "https://notify.example"); !errors.Is(err, providers.ErrUnknown) {
+	if _, err := providers.Client(&account.Account{Provider: "elsewhere"}, "https://notify.example"); !errors.Is(err, providers.ErrUnknown) {
 		t.Errorf("error %v, want ErrUnknown", err)
 	}
 }
@@ -160,8 +178,8 @@ func TestExam(t *testing.T) {
 			t.Errorf("%s: a secret shows", name)
 		}
 	}
-	problems := providers.Exam(mustAccount(t, book, payment.Axerve, "later"))
-	if len(problems) != 1 || problems[0].Line == 0 {
+	problems := providers.Exam(&account.Account{Provider: "elsewhere", Line: 7})
+	if len(problems) != 1 || problems[0].Line != 7 {
 		t.Errorf("another provider: %v, want one problem with its line", problems)
 	}
 }

@@ -14,7 +14,9 @@ import (
 
 // Verifier asks providers about what proves nothing by itself. It may be used
 // concurrently.
-type Verifier struct{ routers map[payment.Provider]provider.Router }
+type Verifier struct {
+	routers map[payment.Provider]provider.Router
+}
 
 // NewVerifier returns a verifier for the accounts of live.
 func NewVerifier(live Accounts) Verifier {
