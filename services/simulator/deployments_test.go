@@ -10,6 +10,7 @@ import (
 
 	"github.com/payloom/payloom/pkg/account"
 	"github.com/payloom/payloom/pkg/conf"
+	"github.com/payloom/payloom/pkg/payment"
 	"github.com/payloom/payloom/pkg/provider/computop/computopsim"
 )
 
@@ -39,7 +40,13 @@ func TestDeployments_Agree(t *testing.T) {
 	if !ok || access.Merchant != "demo" || len(access.Scopes) != len(account.Scopes()) {
 		t.Errorf("the shop's key opens %+v", access)
 	}
-	got, err := computopMerchants(book, "http://simulator.localhost:8083")
+	at := map[payment.Provider][]*account.Account{}
+	for _, p := range players() {
+		if at[p.provider], err = played(book, p, "http://simulator.localhost:8083"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := computopMerchants(at[payment.Computop])
 	if err != nil {
 		t.Fatal(err)
 	}

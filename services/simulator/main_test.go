@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,8 +15,10 @@ import (
 
 	"github.com/payloom/payloom/pkg/account"
 	"github.com/payloom/payloom/pkg/conf"
+	"github.com/payloom/payloom/pkg/provider/axerve/axervesim"
 	"github.com/payloom/payloom/pkg/provider/computop/computopsim"
 	"github.com/payloom/payloom/pkg/provider/computop/paygate"
+	"github.com/payloom/payloom/pkg/provider/ecommpay/ecommpaysim"
 	"github.com/payloom/payloom/pkg/service"
 	"github.com/payloom/payloom/services/internal/servicetest"
 )
@@ -45,33 +49,83 @@ func mustBook(t *testing.T, accounts ...string) *account.Book {
 	return b
 }
 
+// accountAt is an account of another provider.
+func accountAt(provider, name, key, endpoint, settings, secret string) string {
+	return `
+      - {name: ` + name + `, provider: ` + provider + `, callback_key: ` + strings.Repeat(key, 16) + `, endpoint: "` + endpoint + `", settings: {` + settings + `}, secrets: {` + secret + `: [{id: "2", ref: "env:CIPHER"}, {id: "1", ref: "env:OTHER"}]}}`
+}
+
+func TestPlayed(t *testing.T) {
+	t.Parallel()
+	here := `endpoint: "` + public + `/"`
+	pay := func(endpoint string) string {
+		return accountAt("ecommpay", "wallet", "e", endpoint, "project_id: 818", "secret")
+	}
+	tests := map[string]struct {
+		accounts []string
+		want     []string // names at Computop, then at ECommPay
+		err      string
+	}{
+		"those that point here": {
+			[]string{accountOf("eu", "a", here+", settings: {merchant_id: mid}"), pay(public + "/ecommpay/")}, []string{"eu", "wallet"}, "",
+		},
+		"below a path": {
+			[]string{accountOf("eu", "a", `endpoint: "`+public+`/computop/", settings: {merchant_id: mid}`)}, []string{"eu"}, "",
+		},
+		"not those elsewhere": {
+			[]string{
+				accountOf("uk", "b", `endpoint: "http://simulator.localhost:8084/", settings: {merchant_id: mid}`),
+				accountOf("real", "c", `live: true, endpoint: "https://www.computop-paygate.com/", settings: {merchant_id: mid}`),
+			}, nil, "",
+		},
+		"not a live one":                 {[]string{accountOf("eu", "a", "live: true, "+strings.Replace(here, "http:", "https:", 1)+", settings: {merchant_id: mid}")}, nil, "live is set"},
+		"not at another provider's path": {[]string{pay(public + "/")}, nil, "line 4: endpoint must be " + public + "/ecommpay/"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b, base := mustBook(t, tt.accounts...), public
+			if strings.Contains(tt.err, "live") {
+				base = strings.Replace(public, "http:", "https:", 1)
+			}
+			var got []string
+			var errs []error
+			for _, p := range players() {
+				accounts, err := played(b, p, base)
+				errs = append(errs, err)
+				for _, a := range accounts {
+					got = append(got, a.Name)
+				}
+			}
+			err := errors.Join(errs...)
+			if (err != nil) != (tt.err != "") || err != nil && !strings.Contains(err.Error(), tt.err) {
+				t.Errorf("error %v, want %q", err, tt.err)
+			}
+			if d := cmp.Diff(tt.want, got); err == nil && d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
 func TestComputopMerchants(t *testing.T) {
 	t.Parallel()
 	here := `endpoint: "` + public + `/"`
 	one := computopsim.Merchant{ID: "mid", CipherKey: cipherKey, MACKey: macKey}
+	small := one
+	small.Cipher, small.SmallAmounts = paygate.Blowfish, true
 	tests := map[string]struct {
 		accounts []string
 		want     []computopsim.Merchant
 		err      string
 	}{
-		"an account that points here": {
-			[]string{accountOf("eu", "a", here+", settings: {merchant_id: mid}")}, []computopsim.Merchant{one}, "",
-		},
-		"below a path, with settings": {
-			[]string{accountOf("eu", "a", `endpoint: "`+public+`/computop/", settings: {merchant_id: mid, cipher: blowfish, min_amount: 1}`)},
-			[]computopsim.Merchant{{ID: "mid", Cipher: paygate.Blowfish, CipherKey: cipherKey, MACKey: macKey, SmallAmounts: true}}, "",
-		},
-		"two accounts of one merchant, and one elsewhere": {
-			[]string{
-				accountOf("eu", "a", here+", settings: {merchant_id: mid}"), accountOf("uk", "b", here+", settings: {merchant_id: mid}"),
-				accountOf("real", "c", `live: true, endpoint: "https://www.computop-paygate.com/", settings: {merchant_id: mid}`),
-			},
+		"an account":    {[]string{accountOf("eu", "a", here+", settings: {merchant_id: mid}")}, []computopsim.Merchant{one}, ""},
+		"with settings": {[]string{accountOf("eu", "a", here+", settings: {merchant_id: mid, cipher: blowfish, min_amount: 1}")}, []computopsim.Merchant{small}, ""},
+		"two of one merchant": {
+			[]string{accountOf("eu", "a", here+", settings: {merchant_id: mid}"), accountOf("uk", "b", here+", settings: {merchant_id: mid}")},
 			[]computopsim.Merchant{one}, "",
 		},
-		"none that points here": {
-			[]string{accountOf("eu", "a", `endpoint: "http://simulator.localhost:8084/", settings: {merchant_id: mid}`)}, nil, "no account at computop has an endpoint below " + public,
-		},
-		"two accounts that differ about a merchant": {
+		"two that differ about a merchant": {
 			[]string{accountOf("eu", "a", here+", settings: {merchant_id: mid}"), accountOf("uk", "b", here+", settings: {merchant_id: mid, min_amount: 5}")},
 			[]computopsim.Merchant{one}, "uk of demo, line 5: merchant_id mid is there twice",
 		},
@@ -82,22 +136,79 @@ func TestComputopMerchants(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := computopMerchants(mustBook(t, tt.accounts...), public)
-			if (err != nil) != (tt.err != "") || err != nil && !strings.Contains(err.Error(), tt.err) {
-				t.Fatalf("error %v, want %q", err, tt.err)
-			}
-			if d := cmp.Diff(tt.want, got); d != "" {
-				t.Error(d)
-			}
+			got, err := computopMerchants(slices.Collect(mustBook(t, tt.accounts...).Accounts()))
+			checkMade(t, err, tt.err, tt.want, got)
 		})
 	}
 }
 
-func TestComputopMerchants_NeverLive(t *testing.T) {
+func checkMade[T any](t *testing.T, err error, says string, want, got T) {
+	t.Helper()
+	if (err != nil) != (says != "") || err != nil && !strings.Contains(err.Error(), says) {
+		t.Fatalf("error %v, want %q", err, says)
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestECommPayProjects(t *testing.T) {
 	t.Parallel()
-	b := mustBook(t, accountOf("eu", "a", `live: true, endpoint: "https://pay.example/", settings: {merchant_id: mid}`))
-	if _, err := computopMerchants(b, "https://pay.example"); err == nil || !strings.Contains(err.Error(), "live is set") {
-		t.Errorf("error %v", err)
+	at := public + "/ecommpay/"
+	tests := map[string]struct {
+		accounts []string
+		want     []ecommpaysim.Project
+		err      string
+	}{
+		"the secret in use": {
+			[]string{accountAt("ecommpay", "wallet", "a", at, "project_id: 818", "secret")}, []ecommpaysim.Project{{ID: 818, Secret: cipherKey}}, "",
+		},
+		"no number": {[]string{accountAt("ecommpay", "wallet", "a", at, "project_id: mine", "secret")}, nil, "wallet of demo, line 4: settings.project_id is no whole number"},
+		"one project, other secrets": {
+			[]string{accountAt("ecommpay", "wallet", "a", at, "project_id: 818", "secret"), accountAt("ecommpay", "purse", "b", at, "project_id: 818", "none")},
+			[]ecommpaysim.Project{{ID: 818, Secret: cipherKey}}, "purse of demo, line 5: project_id 818 is there twice",
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := ecommpayProjects(slices.Collect(mustBook(t, tt.accounts...).Accounts()))
+			checkMade(t, err, tt.err, tt.want, got)
+		})
+	}
+}
+
+func TestAxerveShops(t *testing.T) {
+	t.Parallel()
+	at, key := public+"/axerve/", strings.Repeat("a", 16)
+	shop := axervesim.Shop{
+		Login: "SHOP1", APIKey: cipherKey, Separated: true, AddressWidget: true,
+		PositiveURL: "http://n/returns/axerve/" + key + "/success", NegativeURL: "http://n/returns/axerve/" + key + "/failure",
+		NotifyURL: "http://n/callbacks/axerve/" + key,
+	}
+	unified, untold, keyless := shop, shop, shop
+	unified.Separated = false
+	untold.PositiveURL, untold.NegativeURL, untold.NotifyURL = "", "", ""
+	keyless.APIKey, keyless.IPs = "", []string{"*"}
+	one := accountAt("axerve", "it", "a", at, "shop_login: SHOP1", "api_key")
+	tests := map[string]struct {
+		cfg      Config
+		accounts []string
+		want     []axervesim.Shop
+		err      string
+	}{
+		"separated if nobody says otherwise": {Config{NotifyURL: "http://n"}, []string{one}, []axervesim.Shop{shop}, ""},
+		"unified":                            {Config{NotifyURL: "http://n", UnifiedShops: []string{"SHOP1"}}, []string{one}, []axervesim.Shop{unified}, ""},
+		"nobody to tell":                     {Config{}, []string{one}, []axervesim.Shop{untold}, ""},
+		"known by its address":               {Config{NotifyURL: "http://n"}, []string{accountAt("axerve", "it", "a", at, "shop_login: SHOP1", "none")}, []axervesim.Shop{keyless}, ""},
+		"two addresses, one shop":            {Config{NotifyURL: "http://n"}, []string{one, accountAt("axerve", "uk", "b", at, "shop_login: SHOP1", "api_key")}, []axervesim.Shop{shop}, "uk of demo, line 5: shop_login SHOP1 is there twice"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := axerveShops(tt.cfg, slices.Collect(mustBook(t, tt.accounts...).Accounts()))
+			checkMade(t, err, tt.err, tt.want, got)
+		})
 	}
 }
 
@@ -139,7 +250,7 @@ func TestConfig(t *testing.T) {
 	}{
 		"enough":      {map[string]string{"PUBLIC_URL": public, "PAYLOOM_ACCOUNTS": "a.yaml"}, nil},
 		"nothing":     {nil, []string{"PUBLIC_URL is not set", "PAYLOOM_ACCOUNTS is not set"}},
-		"nonsense":    {map[string]string{"PUBLIC_URL": "simulator", "PAYLOOM_ACCOUNTS": "a", "TIME_SCALE": "0", "LATENCY": "-1s", "AUTOPILOT": "buy"}, []string{"PUBLIC_URL must", "TIME_SCALE is 0", "LATENCY is negative", "AUTOPILOT has the unknown decision"}},
+		"nonsense":    {map[string]string{"PUBLIC_URL": "simulator", "PAYLOOM_ACCOUNTS": "a", "TIME_SCALE": "0", "LATENCY": "-1s", "AUTOPILOT": "buy", "NOTIFY_URL": "there", "ECOMMPAY_PAYOUT_DELAY": "0s"}, []string{"PUBLIC_URL must", "TIME_SCALE is 0", "LATENCY is negative", "AUTOPILOT has the unknown decision", "NOTIFY_URL must", "ECOMMPAY_PAYOUT_DELAY is 0s"}},
 		"half a shop": {map[string]string{"PUBLIC_URL": public, "PAYLOOM_ACCOUNTS": "a", "SHOP_INGRESS_URL": "http://a", "SHOP_BUTTON_COLOR": "Red"}, []string{"SHOP_QUERY_URL must", "SHOP_API_KEY is not set", "SHOP_BUTTON_COLOR must be one of"}},
 	}
 	for name, tt := range tests {
@@ -170,7 +281,9 @@ func start(t *testing.T, environ map[string]string) *servicetest.Service {
 		}
 	}
 	text := accountsText(`
-      - {name: eu, provider: computop, callback_key: aaaaaaaaaaaaaaaa, endpoint: "` + public + `/", settings: {merchant_id: mid}, secrets: {cipher: [{id: "1", ref: "file:` + filepath.Join(dir, "cipher") + `"}], mac: [{id: "1", ref: "file:` + filepath.Join(dir, "mac") + `"}]}}`)
+      - {name: eu, provider: computop, callback_key: aaaaaaaaaaaaaaaa, endpoint: "` + public + `/", settings: {merchant_id: mid}, secrets: {cipher: [{id: "1", ref: "file:` + filepath.Join(dir, "cipher") + `"}], mac: [{id: "1", ref: "file:` + filepath.Join(dir, "mac") + `"}]}}
+      - {name: it, provider: axerve, callback_key: bbbbbbbbbbbbbbbb, endpoint: "` + public + `/axerve/", settings: {shop_login: SHOP1}, secrets: {api_key: [{id: "1", ref: "file:` + filepath.Join(dir, "mac") + `"}]}}
+      - {name: wallet, provider: ecommpay, callback_key: cccccccccccccccc, endpoint: "` + public + `/ecommpay/", settings: {project_id: 818}, secrets: {secret: [{id: "1", ref: "file:` + filepath.Join(dir, "mac") + `"}]}}`)
 	file := filepath.Join(dir, "accounts.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -225,6 +338,14 @@ func TestService(t *testing.T) {
 	checkGet(t, at+"/computop/INQUIRE.aspx", http.StatusOK, "Code=")
 	checkGet(t, admin+"/metrics", http.StatusOK, `payloom_simulator_payments_total{provider="computop"} 0`)
 	checkGet(t, admin+"/metrics", http.StatusOK, `payloom_simulator_refusals_total{code=`)
+	checkGet(t, at+"/control/axerve/autopilot", http.StatusOK, `"decision":"approve"`)
+	checkGet(t, at+"/axerve/pagam/pagam.aspx?a=SHOP1&b=none", http.StatusOK, "not genuine")
+	checkGet(t, at+"/control/ecommpay/payments", http.StatusOK, "[]")
+	checkGet(t, at+"/ecommpay/v2/payment/status", http.StatusMethodNotAllowed, "")
+	for _, p := range []string{"axerve", "ecommpay"} {
+		checkGet(t, at+"/", http.StatusOK, "/control/"+p+"/ledger")
+		checkGet(t, admin+"/metrics", http.StatusOK, `payloom_simulator_payments_total{provider="`+p+`"} 0`)
+	}
 	if code := s.Stop(); code != service.ExitOK {
 		t.Errorf("exit code %d:\n%s", code, s.Output())
 	}
@@ -248,7 +369,7 @@ func TestService_WithoutAccounts(t *testing.T) {
 	if code := s.Wait(); code != service.ExitError {
 		t.Errorf("exit code %d", code)
 	}
-	if !strings.Contains(s.Output(), "no account at computop has an endpoint below http://elsewhere.example") {
+	if !strings.Contains(s.Output(), "none has an endpoint below http://elsewhere.example") {
 		t.Errorf("it says:\n%s", s.Output())
 	}
 }
