@@ -34,12 +34,19 @@ type api struct {
 	limits   *limits
 	metrics  *metrics
 	timeout  time.Duration // of everything that is asked of the broker
+
+	// Of batches.
+	lineLimits *limits
+	slots      *slots
+	stall      time.Duration
+	stopping   <-chan struct{} // closed when they have to end
 }
 
 func newAPI(rt *service.Runtime, cfg Config, accounts books, b broker, can map[payment.Provider]provider.Capability) (*api, error) {
 	a := &api{
 		rt: rt, accounts: accounts, broker: b, can: can, timeout: cfg.AcceptTimeout,
 		limits: newLimits(cfg.Rate, cfg.Burst), metrics: newMetrics(),
+		lineLimits: newLimits(cfg.BatchRate, batchWindow), slots: newSlots(), stall: batchStall,
 	}
 	// The rules are compiled once: now, and not while the first buyer waits.
 	if err := intake.Compile(); err != nil {
@@ -75,6 +82,7 @@ func (a *api) handler() http.Handler {
 	for _, rt := range routes() {
 		mux.HandleFunc(rt.pattern, a.serve(rt))
 	}
+	mux.HandleFunc(batchPattern, a.serveBatch)
 	mux.HandleFunc("GET /openapi.yaml", serveOpenAPI)
 	return withRequestID(a.rt.Handler(mux))
 }

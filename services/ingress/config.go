@@ -19,6 +19,7 @@ type Config struct {
 
 	Rate          float64       `env:"RATE_LIMIT" envDefault:"100" desc:"commands per second and API key, of each replica; 0: no limit"`
 	Burst         int           `env:"RATE_BURST" envDefault:"200" desc:"commands an API key may send at once"`
+	BatchRate     float64       `env:"BATCH_RATE_LIMIT" envDefault:"2000" desc:"lines of batches per second and API key, of each replica; 0: no limit"`
 	AcceptTimeout time.Duration `env:"ACCEPT_TIMEOUT" envDefault:"5s" desc:"how long the broker has to store a command; then 503"`
 }
 
@@ -30,6 +31,9 @@ func (c Config) Validate() error {
 	errs := []error{c.Config.Validate()}
 	if c.Rate < 0 {
 		errs = append(errs, conf.Invalid("RATE_LIMIT", "is negative"))
+	}
+	if c.BatchRate < 0 {
+		errs = append(errs, conf.Invalid("BATCH_RATE_LIMIT", "is negative"))
 	}
 	if c.Burst < 1 {
 		errs = append(errs, conf.Invalid("RATE_BURST", "is %d, must be at least 1", c.Burst))

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 	"github.com/payloom/payloom/pkg/payment"
 	"github.com/payloom/payloom/pkg/provider"
 	"github.com/payloom/payloom/pkg/provider/computop"
+	"github.com/payloom/payloom/pkg/provider/ecommpay"
 	"github.com/payloom/payloom/pkg/service"
 	"github.com/payloom/payloom/pkg/wire"
 )
@@ -47,7 +49,9 @@ merchants:
     accounts:
       - {name: a, provider: computop, endpoint: "https://www.computop-paygate.com/", callback_key: 3333333333333333}
       - {name: b, provider: computop, endpoint: "https://www.computop-paygate.com/", callback_key: 4444444444444444}
-      - {name: a, provider: ecommpay, endpoint: "https://api.ecommpay.com/", callback_key: 5555555555555555}
+      - {name: a, provider: ecommpay, default: true, endpoint: "https://api.ecommpay.com/", callback_key: 5555555555555555, settings: {project_id: 818}}
+      - {name: b, provider: ecommpay, endpoint: "https://api.ecommpay.com/", callback_key: 6666666666666666, settings: {project_id: 819}}
+      - {name: a, provider: axerve, endpoint: "https://axerve.example/", callback_key: 7777777777777777}
   - id: nowhere
     api_keys: [{id: all, sha256: %s, scopes: %s}]
 `, key("shop-key"), all, key("reader-key"), key("big-key"), all, key("nowhere-key"), all)
@@ -60,25 +64,42 @@ func (f fixedBook) Book() *account.Book { return f.b }
 
 func mustBook(t testing.TB) fixedBook {
 	t.Helper()
-	b, err := account.Parse("accounts.yaml", []byte(accountsFile()), func(string) (conf.Secret, error) { return "s", nil })
+	return fixedBook{mustBookOf(t, accountsFile())}
+}
+
+func mustBookOf(t testing.TB, text string) *account.Book {
+	t.Helper()
+	b, err := account.Parse("accounts.yaml", []byte(text), func(string) (conf.Secret, error) { return "s", nil })
 	if err != nil {
 		t.Fatal(err)
 	}
-	return fixedBook{b}
+	return b
 }
 
-// abilities are Computop's own and those of a made-up provider of payouts.
+// changing is a file of accounts that can be replaced.
+type changing struct {
+	mu   sync.Mutex
+	book *account.Book
+}
+
+func (c *changing) Book() *account.Book {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.book
+}
+
+func (c *changing) set(b *account.Book) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.book = b
+}
+
+// abilities are the providers' own, and those of a made-up one that opens payments.
 func abilities() map[payment.Provider]provider.Capability {
 	return map[payment.Provider]provider.Capability{
 		payment.Computop: computop.Capability(),
-		payment.ECommPay: {
-			Provider: payment.ECommPay,
-			Rules:    payment.Rules{Kinds: []payment.Kind{payment.Payout, payment.Sync}},
-			Limits: provider.Limits{
-				Currencies: []payment.Currency{"INR", "USD"},
-				Amount:     map[payment.Currency]provider.Window{"INR": {Min: 100, Max: 40_000_000}},
-			},
-		},
+		payment.ECommPay: ecommpay.Capability(),
+		payment.Axerve:   {Provider: payment.Axerve, Rules: payment.Rules{Kinds: []payment.Kind{payment.Authorize}}},
 	}
 }
 
@@ -90,6 +111,7 @@ type fakeBroker struct {
 	finds    int
 	err      error         // of Accept and Find
 	slow     chan struct{} // Accept waits for it, or for its context
+	waiting  atomic.Int64  // calls of Accept that began to wait for it
 }
 
 func newFakeBroker() *fakeBroker {
@@ -104,6 +126,7 @@ func newFakeBroker() *fakeBroker {
 
 func (b *fakeBroker) Accept(ctx context.Context, c payment.Command) (payment.Command, bool, error) {
 	if b.slow != nil {
+		b.waiting.Add(1)
 		select {
 		case <-b.slow:
 		case <-ctx.Done():

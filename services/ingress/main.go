@@ -34,6 +34,7 @@ func run(ctx context.Context, rt *service.Runtime, cfg Config) error {
 	if err != nil {
 		return err
 	}
+	api.stopping = ctx.Done()
 	server, err := service.NewHTTPServer(ctx, cfg.HTTPAddr, api.handler(), service.HTTPOptions{
 		Log: rt.Log, Health: rt.Health, Grace: rt.Config.ShutdownGrace,
 	})

@@ -44,7 +44,7 @@ func (c call) check(ctx context.Context, q *intake.Request) *refusal {
 // opening sets the provider of a command that begins a payment, and returns the
 // account that will serve it.
 func (c call) opening(q *intake.Request) *account.Account {
-	f, has := q.Faults, c.book.Providers(c.merchant)
+	f, has := q.Faults, c.candidates()
 	switch {
 	case q.Named != "":
 		q.Command.Provider = q.Named
@@ -65,6 +65,22 @@ func (c call) opening(q *intake.Request) *account.Account {
 		f.Add("account", "unknown_value", "the merchant has no such account at %s", q.Command.Provider)
 	}
 	return at
+}
+
+// candidates are the providers that a command which names none may be for: those of
+// the merchant's that can carry it out, or all of them when none can.
+func (c call) candidates() []payment.Provider {
+	has := c.book.Providers(c.merchant)
+	var able []payment.Provider
+	for _, p := range has {
+		if can, ok := c.api.can[p]; ok && can.Supports(c.route.kind) {
+			able = append(able, p)
+		}
+	}
+	if len(able) == 0 {
+		return has
+	}
+	return able
 }
 
 // known returns the account that serves an existing payment, nil when that

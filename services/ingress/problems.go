@@ -8,6 +8,7 @@ import (
 	"github.com/payloom/payloom/pkg/account"
 	"github.com/payloom/payloom/pkg/service"
 	"github.com/payloom/payloom/services/internal/intake"
+	"github.com/payloom/payloom/services/internal/payouts"
 )
 
 // typeOf returns the URI of a kind of problem.
@@ -49,6 +50,28 @@ func unsupportedType() *refusal {
 	return &refusal{
 		Problem: problem(http.StatusUnsupportedMediaType, "unsupported_media_type", "The body must be JSON", "Send Content-Type: application/json, uncompressed, in UTF-8."),
 		result:  resultInvalid,
+	}
+}
+
+func unsupportedBatch() *refusal {
+	return &refusal{
+		Problem: problem(http.StatusUnsupportedMediaType, "unsupported_media_type", "The body must be CSV or lines of JSON",
+			"Send Content-Type: text/csv, with a header line, or application/x-ndjson; uncompressed, in UTF-8."),
+		result: resultInvalid,
+	}
+}
+
+func badHeader(e *payouts.HeaderError) *refusal {
+	p := problem(http.StatusBadRequest, "invalid_columns", "The columns are not those of payouts", "Every column that is wrong or missing is listed. Nothing was stored.")
+	p.Errors = e.Fields
+	return &refusal{Problem: p, result: resultInvalid}
+}
+
+func tooManyBatches() *refusal {
+	return &refusal{
+		Problem: problem(http.StatusTooManyRequests, "too_many_batches", "Too many batches at once",
+			fmt.Sprintf("An API key may have %d batches under way. Nothing was stored.", batchesPerKey)),
+		result: resultLimited, retryAfter: 5 * time.Second,
 	}
 }
 

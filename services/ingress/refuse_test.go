@@ -31,7 +31,6 @@ func refusals() map[string]ask {
 		"route: unknown":                     {path: "/v1/payment", body: button},
 		"route: a trailing slash":            {path: "/v1/payments/", body: button},
 		"route: wrong method":                {method: http.MethodGet},
-		"route: batches are not there":       {path: "/v1/payouts/batches", key: "big-key", body: "{}"},
 		"key: missing":                       {idem: "-", body: button},
 		"key: empty":                         {header: http.Header{"Idempotency-Key": {""}}, body: button},
 		"key: twice":                         {header: http.Header{"Idempotency-Key": {"a", "b"}}, body: button},
@@ -101,7 +100,41 @@ func refusals() map[string]ask {
 		"follow-up: another merchant's":      {path: "/v1/payments/order-1/cancel", key: "big-key"},
 		"cards: in every kind of field":      {path: "/v1/payouts", key: "big-key", body: `{"provider":"ecommpay","payment_id":"4111111111111111","amount":{"value":100,"currency":"INR"},"description":"card 4111 1111-1111 1111 please","reference":"x5500000000000004","4111111111111111":1,"beneficiary":{"customer_id":"340000000000009","ip_address":"203.0.113.7","first_name":"6011000000000004","last_name":"P","email":"t@example.com","address":"a","account_number":"4111111111111111"}}`},
 		"cards: in the path":                 {path: "/v1/payments/4111111111111111/cancel"},
+
+		"batch: no key":                  batchOfCSV(ask{key: "-"}, header),
+		"batch: a key without the scope": batchOfCSV(ask{key: "reader-key"}, header),
+		"batch: no Idempotency-Key":      batchOfCSV(ask{idem: "-"}, header),
+		"batch: a long Idempotency-Key":  batchOfCSV(ask{idem: strings.Repeat("k", 191)}, header),
+		"batch: a card number for a key": batchOfCSV(ask{idem: "4111111111111111"}, header),
+		"batch: JSON":                    {path: "/v1/payouts/batches", key: "big-key", body: "{}"},
+		"batch: without a header":        batchOfCSV(ask{header: http.Header{"Content-Type": {"text/csv; header=absent"}}}, row("p-1")),
+		"batch: another character set":   batchOfCSV(ask{header: http.Header{"Content-Type": {"text/csv; charset=latin1"}}}, header),
+		"batch: compressed":              batchOfCSV(ask{header: http.Header{"Content-Type": {"text/csv"}, "Content-Encoding": {"gzip"}}}, header),
+		"batch: wrong parameters":        batchOfCSV(ask{path: "/v1/payouts/batches?first_line=1&dry_run=true"}, header),
+		"batch: two first lines":         batchOfCSV(ask{path: "/v1/payouts/batches?first_line=2&first_line=3"}, header),
+		"batch: nothing":                 batchOfCSV(ask{header: http.Header{"Content-Type": {"text/csv"}}}, ""),
+		"batch: a blank first line":      batchOfCSV(ask{}, "\n"+header),
+		"batch: semicolons":              batchOfCSV(ask{}, strings.ReplaceAll(header, ",", ";")),
+		"batch: a long header":           batchOfCSV(ask{}, strings.Repeat("a", 17<<10)+"\n"),
+		"batch: a header not in UTF-8":   batchOfCSV(ask{}, "\xff"+header),
+		"batch: quotes in the header":    batchOfCSV(ask{}, `"`+header),
+		"batch: columns":                 batchOfCSV(ask{}, "general.signature,payment.amount,payment.amount,Payment.Currency,4111111111111111,\x00,,customer.id\n"),
 	}
+}
+
+// batchOfCSV is a with text as its body.
+func batchOfCSV(a ask, text string) ask {
+	a.body = text
+	if a.path == "" {
+		a.path = "/v1/payouts/batches"
+	}
+	if a.key == "" {
+		a.key = "big-key"
+	}
+	if a.header == nil {
+		a.header = http.Header{"Content-Type": {"text/csv"}}
+	}
+	return a
 }
 
 // TestAPI_Refuses holds every refusal against what was looked at once.

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// pipe is both directions of a call that lasts: what is read and written has time as
+// long as it moves. The server's own limits, which are for whole calls, are lifted.
+type pipe struct {
+	w     http.ResponseWriter
+	r     *http.Request
+	rc    *http.ResponseController
+	stall time.Duration
+
+	mu     sync.Mutex
+	halted bool
+}
+
+func newPipe(w http.ResponseWriter, r *http.Request, stall time.Duration) *pipe {
+	p := &pipe{w: w, r: r, rc: http.NewResponseController(w), stall: stall}
+	// Without it, HTTP/1 would read the whole body before the first result goes out.
+	// Where it cannot be had, as in tests, there is no network to wait for either.
+	_ = p.rc.EnableFullDuplex()
+	return p
+}
+
+// Read implements io.Reader over the body.
+func (p *pipe) Read(b []byte) (int, error) {
+	p.mu.Lock()
+	if !p.halted {
+		_ = p.rc.SetReadDeadline(time.Now().Add(p.stall)) // as above
+	}
+	p.mu.Unlock()
+	n, err := p.r.Body.Read(b)
+	if errors.Is(err, io.EOF) {
+		p.end()
+	}
+	return n, err
+}
+
+// end takes the limit away once all was read: the server goes on reading to see
+// whether the client is still there, and must not take our limit for its leaving.
+func (p *pipe) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.halted {
+		_ = p.rc.SetReadDeadline(time.Time{}) // as above
+	}
+}
+
+// halt has a Read that waits return, and every later one.
+func (p *pipe) halt() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.halted = true
+	_ = p.rc.SetReadDeadline(time.Unix(1, 0)) // as above
+}
+
+// Write implements io.Writer over the answer.
+func (p *pipe) Write(b []byte) (int, error) {
+	_ = p.rc.SetWriteDeadline(time.Now().Add(p.stall)) // as above
+	return p.w.Write(b)
+}
+
+// flush sends what has been written.
+func (p *pipe) flush() error {
+	_ = p.rc.SetWriteDeadline(time.Now().Add(p.stall)) // as above
+	return p.rc.Flush()
+}
