@@ -179,6 +179,24 @@ func TestExport_Refuses(t *testing.T) {
 	}
 }
 
+// An export may take longer than any other answer.
+func TestExport_HasTime(t *testing.T) {
+	t.Parallel()
+	const within = 100 * time.Millisecond
+	s := newShelfThatWrites(t, within)
+	put(t, s.pool, 10_000, wide)
+	res := s.begin(t.Context(), t, "")
+	begin := time.Now()
+	for part := make([]byte, 1<<20); time.Since(begin) < 3*within; time.Sleep(within / 2) {
+		if _, err := io.ReadFull(res.Body, part); err != nil {
+			t.Fatalf("after %v: %v", time.Since(begin), err)
+		}
+	}
+	if _, err := io.Copy(io.Discard, res.Body); err != nil || res.Trailer.Get(rowsTrailer) != "10000" {
+		t.Errorf("after %v: %v, trailer %v", time.Since(begin), err, res.Trailer)
+	}
+}
+
 // HTTP/1.0 ends an answer by closing the connection, so that nobody could tell.
 func TestExport_NeedsAWayToTellItsEnd(t *testing.T) {
 	t.Parallel()

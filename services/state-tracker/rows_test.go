@@ -29,6 +29,12 @@ type shelf struct {
 
 func newShelf(t *testing.T) *shelf {
 	t.Helper()
+	return newShelfThatWrites(t, patience)
+}
+
+// newShelfThatWrites has short answers written within a time.
+func newShelfThatWrites(t *testing.T, within time.Duration) *shelf {
+	t.Helper()
 	dsn := testkit.Postgres(t)
 	pool, err := projection.Open(t.Context(), dsn, "test")
 	if err != nil {
@@ -42,8 +48,7 @@ func newShelf(t *testing.T) *shelf {
 	rt := service.NewRuntime("state-tracker", service.Config{}, zap.NewNop())
 	s := &shelf{world: world{pool: pool}, stopping: make(chan struct{})}
 	s.api = newAPI(rt, accounts, store.New(pool), projection.NewWatchers(), s.stopping)
-	// The write timeout is shorter than the exports take.
-	server, err := service.NewHTTPServer(t.Context(), "127.0.0.1:0", s.api.handler(), service.HTTPOptions{WriteTimeout: 200 * time.Millisecond, Grace: time.Second})
+	server, err := service.NewHTTPServer(t.Context(), "127.0.0.1:0", s.api.handler(), service.HTTPOptions{WriteTimeout: within, Grace: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
