@@ -1,14 +1,9 @@
 package callback
 
 import (
-	"crypto/sha256"
-	"encoding/base32"
-
 	"github.com/payloom/payloom/pkg/payment"
 	"github.com/payloom/payloom/pkg/wire"
 )
-
-var lowerBase32 = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
 // What an id is derived from besides whose callback it is. The two never meet:
 // whoever finds a body that reads like another message's mark changes nothing.
@@ -24,22 +19,9 @@ const (
 // provider's own from being stored.
 func idOf(c wire.StoredCallback) string {
 	if c.Dedup != "" && c.Kind == wire.FromServer {
-		return digest(string(c.Provider), string(c.Merchant), c.Account, byMark, c.Dedup)
+		return payment.Digest(string(c.Provider), string(c.Merchant), c.Account, byMark, c.Dedup)
 	}
-	return digest(string(c.Provider), string(c.Merchant), c.Account, byBody, string(c.Kind), c.Page, c.Query, string(c.Body))
-}
-
-// digest returns the first 128 bits of SHA-256 over parts, separated by NUL, as
-// 26 characters of base32 like a command's id.
-func digest(parts ...string) string {
-	h := sha256.New()
-	for i, p := range parts {
-		if i > 0 {
-			h.Write([]byte{0})
-		}
-		h.Write([]byte(p))
-	}
-	return lowerBase32.EncodeToString(h.Sum(nil)[:16])
+	return payment.Digest(string(c.Provider), string(c.Merchant), c.Account, byBody, string(c.Kind), c.Page, c.Query, string(c.Body))
 }
 
 // known returns id when it can be a payment's, else "". Whatever else a provider

@@ -77,17 +77,17 @@ func (c CommandID) Validate() error { return check(commandPattern, "command id",
 var lowerBase32 = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
 // DeriveCommandID returns the id of the command that merchant m sent under r:
-// the first 128 bits of SHA-256(merchant, 0, req id). The same request has the
-// same id for ever, on every machine.
+// their digest. The same request has the same id for ever, on every machine.
 func DeriveCommandID(m Merchant, r ReqID) CommandID {
-	return CommandID(digest(string(m), string(r)))
+	return CommandID(Digest(string(m), string(r)))
 }
 
 // DeriveID returns the id of a payment whose caller did not choose one.
 func DeriveID(c CommandID) ID { return ID("p_" + string(c)) }
 
-// digest returns 26 characters derived from parts, which are separated by NUL.
-func digest(parts ...string) string {
+// Digest returns 26 characters of lower-case base32 derived from parts, which are
+// separated by NUL: the first 128 bits of their SHA-256.
+func Digest(parts ...string) string {
 	h := sha256.New()
 	for i, p := range parts {
 		if i > 0 {
@@ -116,7 +116,7 @@ func IdempotencyKey(c CommandID, refused int) string {
 	if refused == 0 {
 		return string(c)
 	}
-	return digest(string(c), strconv.Itoa(refused))
+	return Digest(string(c), strconv.Itoa(refused))
 }
 
 // Shard returns the shard, 0 to n-1, that id belongs to.

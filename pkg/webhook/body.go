@@ -1,8 +1,6 @@
 package webhook
 
 import (
-	"crypto/sha256"
-	"encoding/base32"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -32,13 +30,10 @@ type Event struct {
 	Version uint64            `json:"version"` // within the payment, as the query API counts
 }
 
-var lowerBase32 = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
-
 // MessageID returns the webhook-id of the message about e: the same for every
 // attempt, every endpoint and every replica.
 func MessageID(e payment.Event) string {
-	sum := sha256.Sum256([]byte(string(e.Merchant) + "\x00" + string(e.Payment) + "\x00" + e.ID))
-	return "msg_" + lowerBase32.EncodeToString(sum[:16])
+	return "msg_" + payment.Digest(string(e.Merchant), string(e.Payment), e.ID)
 }
 
 // Message returns the body of the message about e, after which the payment is as
