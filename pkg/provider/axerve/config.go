@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"net/url"
 	"regexp"
 	"strings"
 	"time"
@@ -128,26 +127,10 @@ func (c Config) validateURLs(bad func(field, format string, args ...any)) {
 		if f.text == "" && f.optional {
 			continue
 		}
-		if err := c.checkURL(f.text); err != nil {
+		if err := provider.CheckURL(f.text, c.Live); err != nil {
 			bad(f.field, "%v", err)
 		}
 	}
-}
-
-// checkURL checks an address that others are made from.
-func (c Config) checkURL(text string) error {
-	u, err := url.Parse(text)
-	switch {
-	case text == "":
-		return errors.New("is empty")
-	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
-		return errors.New("must be a URL such as https://pay.example.com")
-	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return errors.New("must hold no user, query or fragment")
-	case c.Live && u.Scheme != "https":
-		return errors.New("must be https for a live account")
-	}
-	return nil
 }
 
 func (c Config) environment() Environment { return cmp.Or(c.Environment, Sandbox) }

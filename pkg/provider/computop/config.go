@@ -111,18 +111,15 @@ func (c Config) validateKeys(bad func(field, format string, args ...any)) {
 
 // checkURL checks an address that others are made from.
 func (c Config) checkURL(text string) error {
+	if err := provider.CheckURL(text, c.Live); err != nil {
+		return err
+	}
 	u, err := url.Parse(text)
 	switch {
-	case text == "":
-		return errors.New("is empty")
-	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
-		return errors.New("must be a URL such as https://pay.example.com/")
-	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return errors.New("must hold no user, query or fragment")
+	case err != nil:
+		return err
 	case strings.Contains(text, "&"):
 		return errors.New("must hold no ampersand")
-	case c.Live && u.Scheme != "https":
-		return errors.New("must be https for a live account")
 	case c.Live && u.Port() != "" && u.Port() != "443":
 		return errors.New("must be at port 443 for a live account")
 	}

@@ -3,7 +3,6 @@ package ecommpay
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"regexp"
 	"strings"
 
@@ -75,20 +74,10 @@ func (c Config) Validate() error {
 // checkURL checks an address that others are made from. A semicolon in it would
 // make what is signed ambiguous.
 func (c Config) checkURL(text string) error {
-	u, err := url.Parse(text)
-	switch {
-	case text == "":
-		return errors.New("is empty")
-	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
-		return errors.New("must be a URL such as https://pay.example.com/")
-	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return errors.New("must hold no user, query or fragment")
-	case strings.Contains(text, ";"):
+	if strings.Contains(text, ";") {
 		return errors.New("must hold no semicolon")
-	case c.Live && u.Scheme != "https":
-		return errors.New("must be https for a live project")
 	}
-	return nil
+	return provider.CheckURL(text, c.Live)
 }
 
 // callbackURL is where the callbacks of this account go.
