@@ -1,12 +1,10 @@
 package gate
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
+
+	"github.com/payloom/payloom/pkg/jsonlines"
 )
 
 // MaxLine is the longest line that Lines reads, in bytes. A longer one is
@@ -34,83 +32,17 @@ type verifyReply struct {
 	Ambiguous bool   `json:"ambiguous,omitempty"` // the signature fits another message too
 }
 
-type errorReply struct {
-	Error string `json:"error"`
-}
-
 // Lines reads JSON lines of the operations canonical, sign and verify and writes
 // one JSON line for each, in order. A line that is wrong or must be refused is
 // answered with {"error":"reason"} and does not stop the rest; a reason never
 // repeats what the line held, because lines hold secrets. Lines returns only the
 // errors of reading and writing.
-func Lines(r io.Reader, w io.Writer) error {
-	in, out := bufio.NewReader(r), bufio.NewWriter(w)
-	enc := json.NewEncoder(out)
-	enc.SetEscapeHTML(false)
-	for {
-		line, err := readLine(in)
-		if errors.Is(err, io.EOF) {
-			return out.Flush()
-		}
-		if err != nil && !errors.Is(err, errLongLine) {
-			return errors.Join(fmt.Errorf("read lines: %w", err), out.Flush())
-		}
-		if err := enc.Encode(answerLine(line, err)); err != nil {
-			return fmt.Errorf("write line: %w", err)
-		}
-		// Whoever feeds line by line waits for the answer before the next one.
-		if in.Buffered() == 0 {
-			if err := out.Flush(); err != nil {
-				return fmt.Errorf("write line: %w", err)
-			}
-		}
-	}
-}
-
-var errLongLine = fmt.Errorf("line is longer than %d bytes", MaxLine)
-
-// readLine returns the next line without its end, errLongLine after skipping
-// one that is too long, or io.EOF when there is nothing more.
-func readLine(in *bufio.Reader) ([]byte, error) {
-	var line []byte
-	long := false
-	for {
-		part, err := in.ReadSlice('\n')
-		if !long {
-			line = append(line, part...)
-		}
-		if len(line) > MaxLine {
-			line, long = nil, true
-		}
-		switch {
-		case errors.Is(err, bufio.ErrBufferFull):
-			continue
-		case errors.Is(err, io.EOF) && len(line) == 0 && !long:
-			return nil, io.EOF
-		case err != nil && !errors.Is(err, io.EOF):
-			return nil, err
-		case long:
-			return nil, errLongLine
-		}
-		return bytes.TrimRight(line, "\r\n"), nil
-	}
-}
-
-func answerLine(line []byte, err error) any {
-	if err != nil {
-		return errorReply{Error: err.Error()}
-	}
-	reply, err := runLine(line)
-	if err != nil {
-		return errorReply{Error: err.Error()}
-	}
-	return reply
-}
+func Lines(r io.Reader, w io.Writer) error { return jsonlines.Serve(r, w, MaxLine, runLine) }
 
 func runLine(line []byte) (any, error) {
 	var req lineRequest
-	if err := json.Unmarshal(line, &req); err != nil {
-		return nil, lineError(err)
+	if err := jsonlines.Decode(line, &req); err != nil {
+		return nil, err
 	}
 	switch req.Op {
 	case "canonical":
@@ -121,15 +53,6 @@ func runLine(line []byte) (any, error) {
 		return req.verify()
 	}
 	return nil, errors.New("op must be canonical, sign or verify")
-}
-
-// lineError describes a decoding error without the text that caused it.
-func lineError(err error) error {
-	var wrongType *json.UnmarshalTypeError
-	if errors.As(err, &wrongType) && wrongType.Field != "" {
-		return fmt.Errorf("%s has the wrong type", wrongType.Field)
-	}
-	return errors.New("line is not a JSON object")
 }
 
 // message returns the line's body, decoded.
