@@ -1,6 +1,7 @@
 package axervesim
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -98,28 +99,15 @@ func (c Config) withDefaults() Config {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	if c.TimeScale == 0 {
-		c.TimeScale = 1
-	}
-	if c.DuplicateCode == "" {
-		c.DuplicateCode = gestpay.CodeProcessed
-	}
-	if c.NotifyWorkers == 0 {
-		c.NotifyWorkers = defaultWorkers
-	}
-	c.StringLife = orDefault(c.StringLife, defaultStringLife)
-	c.PendingDelay = orDefault(c.PendingDelay, defaultPendingDelay)
-	c.RefundDelay = orDefault(c.RefundDelay, defaultRefundDelay)
-	c.NightDelay = orDefault(c.NightDelay, defaultNightDelay)
-	c.NotifyTimeout = orDefault(c.NotifyTimeout, defaultNotifyTimeout)
+	c.TimeScale = cmp.Or(c.TimeScale, 1)
+	c.DuplicateCode = cmp.Or(c.DuplicateCode, gestpay.CodeProcessed)
+	c.NotifyWorkers = cmp.Or(c.NotifyWorkers, defaultWorkers)
+	c.StringLife = cmp.Or(c.StringLife, defaultStringLife)
+	c.PendingDelay = cmp.Or(c.PendingDelay, defaultPendingDelay)
+	c.RefundDelay = cmp.Or(c.RefundDelay, defaultRefundDelay)
+	c.NightDelay = cmp.Or(c.NightDelay, defaultNightDelay)
+	c.NotifyTimeout = cmp.Or(c.NotifyTimeout, defaultNotifyTimeout)
 	return c
-}
-
-func orDefault(d, instead time.Duration) time.Duration {
-	if d == 0 {
-		return instead
-	}
-	return d
 }
 
 // validate reports everything that is wrong, by field.

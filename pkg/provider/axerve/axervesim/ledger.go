@@ -1,6 +1,10 @@
 package axervesim
 
-import "time"
+import (
+	"time"
+
+	"github.com/payloom/payloom/pkg/provider/simkit"
+)
 
 // Kind is what an effect did with money.
 type Kind string
@@ -63,16 +67,7 @@ func (s *Simulator) Ledger(f LedgerFilter) []Entry {
 		// A look at one payment does not read the whole ledger.
 		entries = s.entriesOf(f.Shop, f.ShopTransactionID)
 	}
-	taken := []Entry{}
-	for _, e := range entries {
-		if f.Limit > 0 && len(taken) == f.Limit {
-			break
-		}
-		if f.matches(e) {
-			taken = append(taken, e)
-		}
-	}
-	return taken
+	return simkit.Select(entries, f.Limit, f.matches)
 }
 
 func (s *Simulator) entriesOf(login, shopID string) []Entry {

@@ -1,6 +1,7 @@
 package computopsim
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -83,27 +84,14 @@ func (c Config) withDefaults() Config {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	if c.TimeScale == 0 {
-		c.TimeScale = 1
-	}
-	c.RefundDelay = orDefault(c.RefundDelay, defaultRefundDelay)
-	c.PendingDelay = orDefault(c.PendingDelay, defaultPendingDelay)
-	c.InquireWindow = orDefault(c.InquireWindow, sessionLife)
-	c.NotifyTimeout = orDefault(c.NotifyTimeout, defaultNotifyTimeout)
-	if c.NotifyWorkers == 0 {
-		c.NotifyWorkers = defaultWorkers
-	}
-	if c.NotifyGateCode == "" {
-		c.NotifyGateCode = defaultGateCode
-	}
+	c.TimeScale = cmp.Or(c.TimeScale, 1)
+	c.RefundDelay = cmp.Or(c.RefundDelay, defaultRefundDelay)
+	c.PendingDelay = cmp.Or(c.PendingDelay, defaultPendingDelay)
+	c.InquireWindow = cmp.Or(c.InquireWindow, sessionLife)
+	c.NotifyTimeout = cmp.Or(c.NotifyTimeout, defaultNotifyTimeout)
+	c.NotifyWorkers = cmp.Or(c.NotifyWorkers, defaultWorkers)
+	c.NotifyGateCode = cmp.Or(c.NotifyGateCode, defaultGateCode)
 	return c
-}
-
-func orDefault(d, instead time.Duration) time.Duration {
-	if d == 0 {
-		return instead
-	}
-	return d
 }
 
 // validate reports everything that is wrong, by field.

@@ -1,6 +1,10 @@
 package computopsim
 
-import "time"
+import (
+	"time"
+
+	"github.com/payloom/payloom/pkg/provider/simkit"
+)
 
 // Kind is what an effect did with money.
 type Kind string
@@ -112,16 +116,7 @@ func (s *Simulator) entriesOf(p *payment) []Entry {
 }
 
 func (f LedgerFilter) take(entries []Entry) []Entry {
-	taken := []Entry{}
-	for _, e := range entries {
-		if f.Limit > 0 && len(taken) == f.Limit {
-			break
-		}
-		if f.matches(e) {
-			taken = append(taken, e)
-		}
-	}
-	return taken
+	return simkit.Select(entries, f.Limit, f.matches)
 }
 
 func (f LedgerFilter) matches(e Entry) bool {

@@ -2,6 +2,7 @@ package ecommpaysim
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"math"
 	"net/http"
@@ -97,7 +98,7 @@ const defaultReorder = 2 * time.Second
 func (s *Simulator) reorder(n *notice, rule Rule) {
 	p := n.payment
 	p.held = append(p.held, n)
-	s.timers.After(orDefault(rule.Delay, defaultReorder), s.locked(func() { s.release(p) }))
+	s.timers.After(cmp.Or(rule.Delay, defaultReorder), s.locked(func() { s.release(p) }))
 }
 
 // release sends what was kept back. The caller holds the lock.

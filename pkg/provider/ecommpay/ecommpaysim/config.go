@@ -1,6 +1,7 @@
 package ecommpaysim
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -78,29 +79,14 @@ func (c Config) withDefaults() Config {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	if c.TimeScale == 0 {
-		c.TimeScale = 1
-	}
-	if c.CallbackWorkers == 0 {
-		c.CallbackWorkers = defaultWorkers
-	}
-	if c.Layout == "" {
-		c.Layout = LayoutStandard
-	}
-	if c.ReversedStatus == "" {
-		c.ReversedStatus = defaultReversedStatus
-	}
-	c.ProcessDelay = orDefault(c.ProcessDelay, defaultProcessDelay)
-	c.ReversalDelay = orDefault(c.ReversalDelay, defaultReversalDelay)
-	c.CallbackTimeout = orDefault(c.CallbackTimeout, defaultCallbackTimeout)
+	c.TimeScale = cmp.Or(c.TimeScale, 1)
+	c.CallbackWorkers = cmp.Or(c.CallbackWorkers, defaultWorkers)
+	c.Layout = cmp.Or(c.Layout, LayoutStandard)
+	c.ReversedStatus = cmp.Or(c.ReversedStatus, defaultReversedStatus)
+	c.ProcessDelay = cmp.Or(c.ProcessDelay, defaultProcessDelay)
+	c.ReversalDelay = cmp.Or(c.ReversalDelay, defaultReversalDelay)
+	c.CallbackTimeout = cmp.Or(c.CallbackTimeout, defaultCallbackTimeout)
 	return c
-}
-
-func orDefault(d, instead time.Duration) time.Duration {
-	if d == 0 {
-		return instead
-	}
-	return d
 }
 
 // validate reports everything that is wrong, by field.

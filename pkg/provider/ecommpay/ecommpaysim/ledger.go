@@ -3,6 +3,8 @@ package ecommpaysim
 import (
 	"strconv"
 	"time"
+
+	"github.com/payloom/payloom/pkg/provider/simkit"
 )
 
 // Kind is what an effect did with money.
@@ -71,16 +73,7 @@ func (s *Simulator) Ledger(f LedgerFilter) []Entry {
 }
 
 func (f LedgerFilter) take(entries []Entry) []Entry {
-	taken := []Entry{}
-	for _, e := range entries {
-		if f.Limit > 0 && len(taken) == f.Limit {
-			break
-		}
-		if f.matches(e) {
-			taken = append(taken, e)
-		}
-	}
-	return taken
+	return simkit.Select(entries, f.Limit, f.matches)
 }
 
 func (f LedgerFilter) matches(e Entry) bool {
