@@ -92,7 +92,9 @@ func TestReturn_ManyStrangersAtOnce(t *testing.T) {
 	})
 	answers := make(chan int, strangers)
 	for range strangers {
-		go func() { answers <- statusOf(t.Context(), w.server.URL+"/returns/computop/"+endpoint+"/success?a=shop&b=x") }()
+		go func() {
+			answers <- statusOf(t.Context(), w.server.URL+"/returns/computop/"+endpoint+"/success?a=shop&b=x")
+		}()
 	}
 	for range strangers - 16 {
 		if got := <-answers; got != http.StatusServiceUnavailable {
