@@ -18,6 +18,7 @@ import (
 type stackFlags struct {
 	ports      string
 	durability string
+	webhook    string
 	workers    int
 	verbose    bool
 }
@@ -41,7 +42,7 @@ func (a *app) stackOptions(f stackFlags) (stack.Options, error) {
 	}
 	environ := a.environment()
 	o := stack.Options{
-		Dir: a.dir, Ports: ports, Workers: f.workers, Durability: f.durability, Note: a.console.Note,
+		Dir: a.dir, Ports: ports, Workers: f.workers, Durability: f.durability, Note: a.console.Note, Webhook: f.webhook,
 		NATSURL: environ["NATS_URL"], MonitorURL: environ["NATS_MONITOR_URL"], DatabaseURL: environ["DATABASE_URL"],
 	}
 	// Rows of another broker's streams must not meet those of a new one.
@@ -89,6 +90,7 @@ of the providers, and prints where they are. A service that dies is started agai
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.up(cmd.Context(), f) },
 	}
 	f.add(cmd, "default")
+	cmd.Flags().StringVar(&f.webhook, "webhook", "", "URL that is told what became of operations, such as http://127.0.0.1:9000/hook")
 	cmd.Flags().StringVar(&f.ports, "ports", f.ports, "default (8080 to 8083), auto, or four ports: ingress, notify-receiver, state-tracker, simulator")
 	fixed(cmd, "ports", []string{"default", "auto"})
 	return cmd
@@ -127,8 +129,16 @@ func (a *app) printStack(s *stack.Stack) error {
 		{"commands (ingress)", u.Ingress}, {"queries (state-tracker)", u.Tracker}, {"callbacks (notify-receiver)", u.Notify},
 		{"simulator and shop", u.Simulator}, {"broker", client}, {"durability", s.Durability()},
 		{"API key of merchant " + stack.Merchant, s.APIKey()}, {"data, keys and logs", s.Dir()},
+		{"accounts", "computop/eu, axerve/it, axerve/it-unified, ecommpay/in"},
 	} {
 		c.Printf("  %-28s %s\n", line[0], c.Paint(console.Cyan, line[1]))
+	}
+	if hook := s.Webhook(); hook != "" {
+		c.Printf("  %-28s %s, signed with the secret in %s\n", "webhooks", c.Paint(console.Cyan, hook), s.WebhookSecretFile())
+	}
+	c.Printf("\n%s\n\n", c.Paint(console.Bold, "Processes"))
+	for _, p := range s.Services() {
+		c.Printf("  %-28s pid %-8d http://%s/readyz\n", p.Name, p.PID, p.Admin)
 	}
 	printExamples(c.Out, u, s)
 	c.Printf("\nCtrl-C stops everything.\n")
@@ -152,6 +162,13 @@ A payment by hand:
     -d '{"amount": {"value": 4999, "currency": "EUR"}}'
   # look
   curl -sS "%[3]s/v1/payments/order-1" -H "Authorization: Bearer $KEY"
+
+A payout by hand:
+
+  curl -sS %[2]s/v1/payouts -H "Authorization: Bearer $KEY" -H 'Content-Type: application/json' -H 'Idempotency-Key: payout-1' -d '{
+    "payment_id": "payout-1", "provider": "ecommpay", "amount": {"value": 10000, "currency": "INR"}, "description": "Demo",
+    "beneficiary": {"customer_id": "c-1", "ip_address": "203.0.113.7", "first_name": "Test", "last_name": "Person",
+      "email": "person@example.com", "address": "1 Example Street, Example Town", "account_number": "9100000000"}}'
 
 In another terminal:
 

@@ -3,6 +3,7 @@ package stack
 import (
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -24,7 +25,24 @@ var secretNames = map[string]int{
 	"computop-callback-key": 24,
 	"computop-cipher":       16,
 	"computop-mac":          32,
+
+	"axerve-callback-key":         24,
+	"axerve-unified-callback-key": 24,
+	"axerve-api-key":              40,
+	"ecommpay-callback-key":       24,
+	"ecommpay-secret":             40,
+	webhookSecret:                 43,
 }
+
+// webhookSecret is written as webhooks have it: whsec_ and bytes in base64.
+const webhookSecret = "webhook-secret"
+
+// The shops at Axerve: one that captures by command, and one whose payments are
+// captured with their authorisation.
+const (
+	axerveShop        = "PAYLOOM1"
+	axerveUnifiedShop = "PAYLOOM2"
+)
 
 // writeAccounts makes the secrets that are missing and writes the accounts file.
 // The file is written at every start, since ports change; secrets stay.
@@ -60,6 +78,9 @@ func (s *Stack) secret(name string, length int) (string, error) {
 		return "", err
 	}
 	fresh := (rand.Text() + rand.Text())[:length]
+	if name == webhookSecret {
+		fresh = "whsec_" + base64.StdEncoding.EncodeToString([]byte(fresh))
+	}
 	return fresh, os.WriteFile(path, []byte(fresh+"\n"), 0o600)
 }
 
@@ -75,22 +96,54 @@ func (s *Stack) accountsText() string {
 	for _, scope := range account.Scopes() {
 		scopes = append(scopes, string(scope))
 	}
+	secret := func(name string) string { return "file:" + filepath.Join(s.secretDir(), name) }
 	return fmt.Sprintf(`# Written by payctl at every start; the secrets it refers to stay.
 merchants:
   - id: %s
     api_keys:
       - {id: all, sha256: %s, scopes: [%s]}
-    accounts:
-      - name: eu
-        provider: computop
+%s    accounts:
+`, Merchant, hex.EncodeToString(hash[:]), strings.Join(scopes, ", "), s.webhookText()) + s.accountText("eu", "computop", "", "computop", `
         default: true
-        live: false
-        endpoint: %s/
-        callback_key: %s
         settings: {merchant_id: payloom_demo, cipher: blowfish, recurring: true}
         secrets:
-          cipher: [{id: "1", ref: "file:%s"}]
-          mac: [{id: "1", ref: "file:%s"}]
-`, Merchant, hex.EncodeToString(hash[:]), strings.Join(scopes, ", "), s.URLs().Simulator, s.secrets["computop-callback-key"],
-		filepath.Join(s.secretDir(), "computop-cipher"), filepath.Join(s.secretDir(), "computop-mac"))
+          cipher: [{id: "1", ref: "`+secret("computop-cipher")+`"}]
+          mac: [{id: "1", ref: "`+secret("computop-mac")+`"}]
+`) + s.accountText("it", "axerve", "/axerve", "axerve", `
+        default: true
+        settings: {shop_login: `+axerveShop+`}
+        secrets:
+          api_key: [{id: "1", ref: "`+secret("axerve-api-key")+`"}]
+`) + s.accountText("it-unified", "axerve", "/axerve", "axerve-unified", `
+        settings: {shop_login: `+axerveUnifiedShop+`}
+        secrets:
+          api_key: [{id: "1", ref: "`+secret("axerve-api-key")+`"}]
+`) + s.accountText("in", "ecommpay", "/ecommpay", "ecommpay", `
+        default: true
+        settings: {project_id: 818}
+        secrets:
+          secret: [{id: "1", ref: "`+secret("ecommpay-secret")+`"}]
+`)
+}
+
+// webhookText is the merchant's endpoint, when there is one.
+func (s *Stack) webhookText() string {
+	if s.opts.Webhook == "" {
+		return ""
+	}
+	return fmt.Sprintf(`    webhooks:
+      - {id: demo, url: %q, secrets: [{id: "1", ref: "file:%s"}]}
+`, s.opts.Webhook, s.WebhookSecretFile())
+}
+
+// WebhookSecretFile returns the file of the secret that webhooks are signed with.
+func (s *Stack) WebhookSecretFile() string { return filepath.Join(s.secretDir(), webhookSecret) }
+
+// accountText is one account at a simulated provider; rest are its further lines.
+func (s *Stack) accountText(name, provider, path, secrets, rest string) string {
+	return fmt.Sprintf(`      - name: %s
+        provider: %s
+        live: false
+        endpoint: %s%s/
+        callback_key: %s`, name, provider, s.URLs().Simulator, path, s.secrets[secrets+"-callback-key"]) + rest
 }

@@ -32,6 +32,8 @@ type Options struct {
 	DatabaseURL string
 	OwnDatabase bool
 
+	// Webhook is where the merchant is told what became of operations; empty: nobody is.
+	Webhook string
 	// Env is given to every service besides what it needs, such as LOG_LEVEL.
 	Env map[string]string
 	// Verbose gets every service's log lines, each after its name; nil: they go to

@@ -11,6 +11,9 @@ import (
 const (
 	Ingress   = "ingress"
 	Computop  = "worker-computop"
+	Axerve    = "worker-axerve"
+	ECommPay  = "worker-ecommpay"
+	Sender    = "webhook-sender"
 	Receiver  = "notify-receiver"
 	Tracker   = "state-tracker"
 	Simulator = "simulator"
@@ -18,10 +21,12 @@ const (
 
 // programs lists what must be installed, in the order in which it is started:
 // what others need first.
-func programs() []string { return []string{Simulator, Tracker, Receiver, Computop, Ingress} }
+func programs() []string {
+	return slices.Concat([]string{Simulator, Tracker, Receiver}, workers(), []string{Sender, Ingress})
+}
 
 // workers lists the programs of which several may run.
-func workers() []string { return []string{Computop} }
+func workers() []string { return []string{Computop, Axerve, ECommPay} }
 
 // Workers returns the names under which the workers of a program run.
 func (s *Stack) Workers(program string) []string {
@@ -161,16 +166,19 @@ func (s *Stack) own(program string) map[string]string {
 		return map[string]string{"HTTP_ADDR": local(s.ports.Ingress)}
 	case Receiver:
 		return map[string]string{"HTTP_ADDR": local(s.ports.Notify), "PUBLIC_URL": s.URLs().Notify}
+	case Sender:
+		return map[string]string{"DATABASE_URL": s.database, "WEBHOOK_ALLOW_LOOPBACK": "true"}
 	case Tracker:
 		return map[string]string{"HTTP_ADDR": local(s.ports.Tracker), "DATABASE_URL": s.database}
 	case Simulator:
 		return map[string]string{
 			"HTTP_ADDR": local(s.ports.Simulator), "PUBLIC_URL": s.URLs().Simulator, "RELAX_URLS": "true",
+			"NOTIFY_URL": s.URLs().Notify, "AXERVE_UNIFIED_SHOPS": axerveUnifiedShop,
 			"SHOP_INGRESS_URL": s.URLs().Ingress, "SHOP_QUERY_URL": s.URLs().Tracker,
 			"SHOP_API_KEY": "file:" + filepath.Join(s.secretDir(), "api-key"),
 		}
-	case Computop:
-		return map[string]string{"PUBLIC_URL": s.URLs().Notify} // where the provider sends its notify
+	case Computop, Axerve, ECommPay:
+		return map[string]string{"PUBLIC_URL": s.URLs().Notify} // where providers send their callbacks
 	}
 	return nil
 }

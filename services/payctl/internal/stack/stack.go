@@ -157,6 +157,9 @@ func (s *Stack) BrokerURL() (client, monitor string) { return s.broker.url, s.br
 // Durability returns what the broker promises.
 func (s *Stack) Durability() string { return s.opts.Durability }
 
+// Webhook returns where the merchant is told, or "".
+func (s *Stack) Webhook() string { return s.opts.Webhook }
+
 // Service is a running service process.
 type Service struct {
 	Name     string

@@ -17,6 +17,7 @@ import (
 
 	"github.com/payloom/payloom/pkg/account"
 	"github.com/payloom/payloom/pkg/bus"
+	"github.com/payloom/payloom/pkg/payment"
 	"github.com/payloom/payloom/pkg/testkit"
 	"github.com/payloom/payloom/services/internal/providers"
 )
@@ -178,7 +179,7 @@ func TestWriteAccounts_IsAFileThatServicesTake(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	write := func() *Stack {
-		s := &Stack{dir: dir, secrets: map[string]string{}, ports: DefaultPorts()}
+		s := &Stack{dir: dir, secrets: map[string]string{}, ports: DefaultPorts(), opts: Options{Webhook: "http://127.0.0.1:9000/hook"}}
 		if err := s.writeAccounts(); err != nil {
 			t.Fatal(err)
 		}
@@ -191,6 +192,14 @@ func TestWriteAccounts_IsAFileThatServicesTake(t *testing.T) {
 	}
 	for _, p := range account.Check(book, providers.Exam) {
 		t.Errorf("%s", p)
+	}
+	for _, p := range payment.Providers() {
+		if a, err := book.Account(Merchant, p, ""); err != nil || a.Live {
+			t.Errorf("no account at %s that serves: %v", p, err)
+		}
+	}
+	if hooks := book.Merchants()[0].Webhooks; len(hooks) != 1 || hooks[0].URL != "http://127.0.0.1:9000/hook" {
+		t.Errorf("webhooks %v", hooks)
 	}
 	if access, ok := book.Merchant(s.APIKey()); !ok || access.Merchant != Merchant || len(access.Scopes) != len(account.Scopes()) {
 		t.Errorf("the key opens %+v, %v", access, ok)
