@@ -34,7 +34,7 @@ func TestParseCallback_Vectors(t *testing.T) {
 		}
 		cb, err := p.ParseCallback(nil, []byte(query))
 		checkQuiet(t, err)
-		if !errors.Is(err, want) || cb.Payment != "" || (cb.Dedup != "") != (want == provider.ErrUnverified) {
+		if !errors.Is(err, want) || cb.Payment != "" || (cb.Dedup != "") != errors.Is(want, provider.ErrUnverified) {
 			t.Errorf("%s: %+v, %v; want %v", query, cb, err, want)
 		}
 	}
@@ -68,7 +68,7 @@ func TestParseCallback_Dedup(t *testing.T) {
 }
 
 // told is what a desk with these answers makes of a callback.
-func told(t *testing.T, query string, answers map[gestpay.Operation]string) (provider.Callback, error, *desk) {
+func told(t *testing.T, query string, answers map[gestpay.Operation]string) (*desk, provider.Callback, error) {
 	t.Helper()
 	d := newDesk(t)
 	for op, body := range answers {
@@ -76,12 +76,12 @@ func told(t *testing.T, query string, answers map[gestpay.Operation]string) (pro
 	}
 	cb, err := mustClient(t, testConfig(d.URL)).VerifyCallback(t.Context(), http.Header{}, []byte(query))
 	checkQuiet(t, err)
-	return cb, err, d
+	return d, cb, err
 }
 
 func TestVerifyCallback_AsksDecrypt(t *testing.T) {
 	t.Parallel()
-	_, _, d := told(t, good, map[gestpay.Operation]string{gestpay.OpDecrypt: mustRead(t, "decrypt_ko_declined.xml")})
+	d, _, _ := told(t, good, map[gestpay.Operation]string{gestpay.OpDecrypt: mustRead(t, "decrypt_ko_declined.xml")})
 	got := d.one(t, gestpay.OpDecrypt)
 	_, want, err := gestpay.ReadEnvelope([]byte(mustRead(t, "req_decrypt.xml")))
 	if err != nil {
@@ -133,7 +133,7 @@ func TestVerifyCallback_Vectors(t *testing.T) {
 			if tc.read != "" {
 				answers[gestpay.OpRead] = strings.ReplaceAll(tc.read, "<BankTransactionID>"+bank, "<BankTransactionID>"+bankIn(t, v.File))
 			}
-			cb, err, _ := told(t, good, answers)
+			_, cb, err := told(t, good, answers)
 			got := outcomeOf(t, cb.Observation.Result, err)
 			if got != tc.want || cb.Payment != tc.id || cb.Asked != tc.sum {
 				t.Errorf("%+v of %s over %v, want %+v of %s over %v: %v", got, cb.Payment, cb.Asked, tc.want, tc.id, tc.sum, err)
@@ -156,7 +156,7 @@ func bankIn(t *testing.T, file string) string {
 
 func TestVerifyCallback_BadString(t *testing.T) {
 	t.Parallel()
-	cb, err, _ := told(t, "a="+shop+"&b=FORGED", map[gestpay.Operation]string{gestpay.OpDecrypt: mustRead(t, "decrypt_call_failure_bad_string.xml")})
+	_, cb, err := told(t, "a="+shop+"&b=FORGED", map[gestpay.Operation]string{gestpay.OpDecrypt: mustRead(t, "decrypt_call_failure_bad_string.xml")})
 	if !errors.Is(err, provider.ErrForged) || cb.Payment != "" {
 		t.Errorf("%+v, %v", cb, err)
 	}
@@ -165,7 +165,7 @@ func TestVerifyCallback_BadString(t *testing.T) {
 func TestVerifyCallback_ForeignIsNotAskedAbout(t *testing.T) {
 	t.Parallel()
 	for _, query := range []string{"a=GESPAY99999&b=x", "a=" + shop, "", "a=" + shop + "&b=x&Status=OK"} {
-		_, err, d := told(t, query, nil)
+		d, _, err := told(t, query, nil)
 		if err == nil || len(d.calls()) != 0 {
 			t.Errorf("%q: %d calls, %v", query, len(d.calls()), err)
 		}
@@ -210,7 +210,7 @@ func TestVerifyCallback_Reads(t *testing.T) {
 			if tc.read != "" {
 				answers[gestpay.OpRead] = tc.read
 			}
-			cb, err, _ := told(t, good, answers)
+			_, cb, err := told(t, good, answers)
 			r := cb.Observation.Result
 			if got := outcomeOf(t, r, err); got != tc.want {
 				t.Errorf("%+v, want %+v: %v", got, tc.want, err)
@@ -258,7 +258,7 @@ func TestVerifyCallback_TheStory(t *testing.T) {
 			if tc.read != "" {
 				answers[gestpay.OpRead] = tc.read
 			}
-			cb, err, _ := told(t, good, answers)
+			_, cb, err := told(t, good, answers)
 			if err != nil || cb.Asked != (payment.Money{}) && cb.Asked != l.Amount {
 				t.Fatalf("asked %v, %v", cb.Asked, err)
 			}
@@ -281,7 +281,7 @@ func TestVerifyCallback_TheStory(t *testing.T) {
 
 func TestVerifyCallback_LaterAttempt(t *testing.T) {
 	t.Parallel()
-	cb, err, _ := told(t, good, map[gestpay.Operation]string{
+	_, cb, err := told(t, good, map[gestpay.Operation]string{
 		gestpay.OpDecrypt: decrypted("KO", "74", order+"_-12", bank, "49.90", ""),
 	})
 	if err != nil || cb.Payment != order || cb.Observation.Key != order+"_-12" {
@@ -296,7 +296,7 @@ func TestVerifyCallback_NamesNoPayment(t *testing.T) {
 		"an amount that cannot be one": decrypted("OK", "0", order, bank, "much", ""),
 		"an OK without an amount":      decrypted("OK", "0", order, bank, "", ""),
 	} {
-		if cb, err, _ := told(t, good, map[gestpay.Operation]string{gestpay.OpDecrypt: answer}); !errors.Is(err, provider.ErrUnreadable) || cb.Payment != "" {
+		if _, cb, err := told(t, good, map[gestpay.Operation]string{gestpay.OpDecrypt: answer}); !errors.Is(err, provider.ErrUnreadable) || cb.Payment != "" {
 			t.Errorf("%s: %+v, %v", name, cb, err)
 		}
 	}

@@ -65,8 +65,9 @@ func (c *Client) charged(ctx context.Context, call provider.Call, reply gestpay.
 		}, nil
 	case gestpay.CallFailed:
 		return c.unopened(call, reply)
+	default:
+		return payment.Result{}, doubtful(reply)
 	}
-	return payment.Result{}, doubtful(reply)
 }
 
 // unopened reads an answer after which no transaction exists. When an earlier

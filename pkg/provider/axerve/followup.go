@@ -85,8 +85,9 @@ func (c *Client) follow(ctx context.Context, call provider.Call, r gestpay.Reque
 		return c.confirm(ctx, call, reply), nil
 	case gestpay.OpKO:
 		return c.contradicted(ctx, call, reply)
+	default:
+		return payment.Result{}, doubtful(reply)
 	}
-	return payment.Result{}, doubtful(reply)
 }
 
 // confirm returns what a read says about an operation that was accepted. Until it

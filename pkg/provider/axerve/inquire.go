@@ -86,8 +86,9 @@ func (c *Client) opened(call provider.Call, reply gestpay.Reply) (payment.Result
 			return payment.Result{}, err
 		}
 		return f.authorized()
+	default:
+		return payment.Result{}, doubtful(reply)
 	}
-	return payment.Result{}, doubtful(reply)
 }
 
 func notFound() *provider.Error {

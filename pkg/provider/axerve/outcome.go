@@ -26,9 +26,9 @@ func lost(code gestpay.Code) (payment.Status, payment.Reason) {
 		return payment.Failed, payment.ReasonInvalid
 	case gestpay.ClassCardsOnly:
 		return payment.Failed, payment.ReasonUnsupported
+	default: // refused all the same; only why is not known
+		return payment.Failed, payment.ReasonUnclear
 	}
-	// Refused all the same; only why is not known.
-	return payment.Failed, payment.ReasonUnclear
 }
 
 // final tells whether a code gives the reason of a refused payment. Others stand
@@ -38,8 +38,9 @@ func final(code gestpay.Code) bool {
 	case gestpay.ClassDeclined, gestpay.ClassRiskRule, gestpay.ClassBuyerAction, gestpay.ClassBuyerAbandoned,
 		gestpay.ClassExpired, gestpay.ClassTokenInvalid:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // reasons are why a call that was refused can never be executed as written.

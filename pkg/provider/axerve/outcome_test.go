@@ -139,7 +139,13 @@ func callFor(t *testing.T, op gestpay.Operation, name string) provider.Call {
 		return captured(t).start(refund("refund", 1500))
 	case gestpay.OpDelete:
 		return authorized(t).start(cancel())
+	default:
+		return chargeFor(t, name)
 	}
+}
+
+func chargeFor(t *testing.T, name string) provider.Call {
+	t.Helper()
 	c := newLife(t).start(byReference(euros))
 	for _, v := range mustVectors(t).Responses {
 		if v.File == name {

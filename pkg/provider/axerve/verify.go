@@ -82,8 +82,9 @@ func undecrypted(reply gestpay.Reply) error {
 		return refused(reply)
 	case gestpay.ClassInvalidRequest:
 		return fmt.Errorf("%w: Axerve did not make it (code %s)", provider.ErrForged, plainCode(reply.ErrorCode))
+	default:
+		return unavailable(doubtful(reply))
 	}
-	return unavailable(doubtful(reply))
 }
 
 // told returns what a decrypted message says. A refusal with a reason stands by
