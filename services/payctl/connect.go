@@ -30,21 +30,32 @@ type settings struct {
 
 // settings reads the environment, and over it what a payctl up in --dir left there.
 func (a *app) settings() (settings, error) {
-	environ := a.environment()
-	if a.dir != "" {
-		running, err := stack.ReadEnviron(a.dir)
-		if errors.Is(err, fs.ErrNotExist) {
-			return settings{}, fmt.Errorf("nothing runs in %s: start it with payctl up --dir %s", a.dir, a.dir)
-		}
-		if err != nil {
-			return settings{}, err
-		}
-		maps.Copy(environ, running)
+	environ, err := a.surroundings()
+	if err != nil {
+		return settings{}, err
 	}
 	var s settings
 	// What a broker promises matters to those who store in it; payctl only looks.
 	environ["PAYLOOM_DURABILITY"] = bus.Laptop
 	return s, conf.Load(&s, environ)
+}
+
+// surroundings returns the environment, and over it what a payctl up in --dir left
+// there.
+func (a *app) surroundings() (map[string]string, error) {
+	environ := a.environment()
+	if a.dir == "" {
+		return environ, nil
+	}
+	running, err := stack.ReadEnviron(a.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("nothing runs in %s: start it with payctl up --dir %s", a.dir, a.dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(environ, running)
+	return environ, nil
 }
 
 // environment returns the variables that payctl was started with.

@@ -16,7 +16,9 @@ import (
 )
 
 func (a *app) paymentCommand() *cobra.Command {
-	return group("payment", "Look at payments", a.paymentGet(), a.paymentList(), a.paymentTimeline())
+	cmd := group("payment", "Look at payments", a.paymentGet(), a.paymentList(), a.paymentTimeline(), a.paymentExport())
+	cmd.Aliases = []string{"payments"}
+	return cmd
 }
 
 // errNoPayment says that nothing ever happened to a payment.

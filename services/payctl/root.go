@@ -58,7 +58,8 @@ func (a *app) root() *cobra.Command {
 system on one machine, measures it, and verifies that nothing is lost, doubled or stuck.
 
 It finds the broker by NATS_URL and the database by DATABASE_URL, as the services do;
-or, with --dir, those of a running "payctl up --dir DIR".`,
+or, with --dir, those of a running "payctl up --dir DIR". What asks the query API finds it
+by PAYLOOM_QUERY and PAYLOOM_API_KEY.`,
 		Version:           service.Version(),
 		SilenceUsage:      true,
 		SilenceErrors:     true,
@@ -75,7 +76,7 @@ or, with --dir, those of a running "payctl up --dir DIR".`,
 	cmd.AddCommand(
 		a.upCommand(), a.demoCommand(), a.benchCommand(), a.verifyCommand(),
 		a.provisionCommand(), a.migrateCommand(), a.rebuildCommand(),
-		a.paymentCommand(), a.commandCommand(), a.eventsCommand(), a.callbacksCommand(), a.deadCommand(),
+		a.paymentCommand(), a.commandCommand(), a.eventsCommand(), a.callbacksCommand(), a.deadCommand(), a.statsCommand(),
 		a.providerCommand(), a.accountsCommand(), a.codecCommand(),
 	)
 	return cmd

@@ -76,6 +76,18 @@ func TestCommands_AgainstARunningStack(t *testing.T) {
 	if seen["command"] != 2 || seen["event"] != got.Version || seen["callback"] == 0 {
 		t.Errorf("payment timeline: %v of a payment with %d events", seen, got.Version)
 	}
+	if csv, _ := payctl(t, s, 0, "payments", "export", "--state", "captured"); strings.Count(csv, "\r\n") != 2 || !strings.Contains(csv, "\r\norder-1,authorize,computop,") {
+		t.Errorf("payments export: %q", csv)
+	}
+	stats := read[struct {
+		Rows []struct {
+			Payments, Approved, Captured int
+			Rate                         float64 `json:"approval_rate"`
+		}
+	}](t, s, "stats", "--group", "provider")
+	if len(stats.Rows) != 1 || stats.Rows[0].Payments != 1 || stats.Rows[0].Approved != 1 || stats.Rows[0].Captured != 5000 || stats.Rows[0].Rate != 1 {
+		t.Errorf("stats: %+v", stats)
+	}
 	fate := read[struct{ Kind, Status string }](t, s, "command", "get", command)
 	if fate.Kind != "capture" || fate.Status != "succeeded" {
 		t.Errorf("command get: %+v", fate)

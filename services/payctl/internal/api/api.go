@@ -255,6 +255,11 @@ func do(client *http.Client, req *http.Request, want int, out any) error {
 	if res.StatusCode == want {
 		return json.Unmarshal(text, out)
 	}
+	return problemOf(res, text)
+}
+
+// problemOf reads a refusal.
+func problemOf(res *http.Response, text []byte) *Problem {
 	p := &Problem{Title: http.StatusText(res.StatusCode)}
 	if json.Unmarshal(text, p) != nil {
 		p.Detail = strings.TrimSpace(string(text))

@@ -25,6 +25,7 @@ func (s *Stack) writeEnviron() error {
 		{"DATABASE_URL", s.database}, {"PAYLOOM_ACCOUNTS", s.AccountsFile()}, {"PAYLOOM_SIMULATOR", u.Simulator},
 		{"PAYLOOM_SIMULATOR_SINCE", s.began.UTC().Format(time.RFC3339Nano)},
 		{"PAYLOOM_INGRESS", u.Ingress}, {"PAYLOOM_QUERY", u.Tracker}, {"PUBLIC_URL", u.Notify},
+		{"PAYLOOM_API_KEY", "file:" + filepath.Join(s.secretDir(), "api-key")},
 	} {
 		text += line[0] + "=" + line[1] + "\n"
 	}
