@@ -20,6 +20,7 @@ func (v *verifier) follow(rec wire.Record, m bus.Message) {
 	if rec.Event.Version != h.version+1 {
 		h.broken = true // link has told; what follows cannot be worked out
 	}
+	v.given(rec, m.Time)
 	before := h.state
 	sum := digest(m.Data)
 	h.version, h.hash = rec.Event.Version, sum[:]

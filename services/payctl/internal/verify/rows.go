@@ -33,6 +33,9 @@ func (v *verifier) checkRows(ctx context.Context) error {
 	if err := v.checkOperations(ctx); err != nil {
 		return err
 	}
+	if err := v.checkMandates(ctx); err != nil {
+		return err
+	}
 	return v.checkCounts(ctx)
 }
 

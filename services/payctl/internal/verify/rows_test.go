@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/payloom/payloom/pkg/bus"
+	"github.com/payloom/payloom/pkg/payment"
 	"github.com/payloom/payloom/pkg/projection"
 	"github.com/payloom/payloom/pkg/testkit"
 )
@@ -27,6 +28,11 @@ func TestRun_Rows(t *testing.T) {
 		"an operation":                    {"UPDATE operations SET status = 'failed' WHERE kind = 'capture'", []string{"I5 wrong"}},
 		"an operation is missing":         {"DELETE FROM operations WHERE kind = 'capture'", []string{"I5 lost"}},
 		"an event is missing":             {"DELETE FROM events WHERE version = 2", []string{"I5 lost"}},
+		"a mandate is missing":            {"DELETE FROM mandates", []string{"I5 lost"}},
+		"a mandate that nobody gave":      {"UPDATE mandates SET payment_id = ''", []string{"I5 wrong"}},
+		"a mandate of another payment":    {"UPDATE mandates SET payment_id = 'other'", []string{"I5 wrong"}},
+		"a mandate that is too young":     {"UPDATE mandates SET at = at + interval '1 second'", []string{"I5 wrong"}},
+		"a mandate given before":          {"UPDATE mandates SET at = at - interval '1 day', payment_id = 'expired'", nil},
 		"a checkpoint of another message": {`UPDATE checkpoints SET digest = '\x00' WHERE stream = 'EVENTS_0'`, []string{"I14 wrong"}},
 		"a checkpoint after the end":      {"UPDATE checkpoints SET seq = 77 WHERE stream = 'EVENTS_0'", []string{"I14 lost"}},
 	}
@@ -34,7 +40,7 @@ func TestRun_Rows(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			w.captured(order, 1000)
+			w.event(order, w.captured(order, 1000), payment.MandateIssued{Mandate: payment.Mandate{ID: "m", Cycle: payment.Month}})
 			dsn := testkit.Postgres(t)
 			db, err := projection.Open(t.Context(), dsn, "verify-test")
 			if err != nil {

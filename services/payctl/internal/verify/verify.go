@@ -52,6 +52,7 @@ func Run(ctx context.Context, in Inputs) (Report, error) {
 	v := &verifier{
 		in: in, invariants: newInvariants(), commands: map[commandKey]*command{}, payments: map[paymentKey]*history{},
 		poison: map[place]bool{}, ends: map[string]uint64{}, requests: map[requestKey]commandKey{},
+		mandates: map[mandateKey]mandate{},
 	}
 	if err := v.read(ctx); err != nil {
 		return Report{}, err
@@ -104,6 +105,7 @@ type verifier struct {
 	commands map[commandKey]*command
 	requests map[requestKey]commandKey
 	payments map[paymentKey]*history
+	mandates map[mandateKey]mandate
 	poison   map[place]bool
 	dead     []wire.DeadLetter
 	ends     map[string]uint64 // last sequence read, by stream
