@@ -135,6 +135,7 @@ func TestExport_ChoosesAsTheListDoes(t *testing.T) {
 	s := newShelf(t)
 	rows := []row{sale(1), sale(2), sale(3), sale(4), sale(5)}
 	rows[1].state, rows[2].currency, rows[3].provider, rows[4].merchant = "declined", "JPY", payment.Axerve, "other"
+	rows[3].kind = payment.Payout
 	put(t, s.pool, len(rows), func(i int) row { return rows[i] })
 	if _, err := s.pool.Exec(t.Context(), "INSERT INTO refs VALUES ('demo', 'pay-3', 'order-000003')"); err != nil {
 		t.Fatal(err)
@@ -144,6 +145,8 @@ func TestExport_ChoosesAsTheListDoes(t *testing.T) {
 		"state=declined":            "order-000002",
 		"currency=JPY":              "order-000003",
 		"provider=axerve":           "order-000004",
+		"kind=payout":               "order-000004",
+		"kind=authorize":            "order-000001 order-000002 order-000003",
 		"q=pay-3":                   "order-000003",
 		"q=order-000004":            "order-000004",
 		"from=2026-05-01T12:00:02Z": "order-000002 order-000003 order-000004",
@@ -166,7 +169,7 @@ func TestExport_Refuses(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)
 	for query, status := range map[string]int{
-		"format=xls": 400, "page_size=5": 400, "state=gone&currency=eur": 400, "q=%ff": 400, "from=may": 400,
+		"format=xls": 400, "page_size=5": 400, "state=gone&currency=eur": 400, "kind=capture": 400, "q=%ff": 400, "from=may": 400,
 	} {
 		if r := s.get(t, reader, "/v1/payments/export?"+query); r.status != status || r.header.Get("Trailer") != "" {
 			t.Errorf("%s: %d %s", query, r.status, r.body)

@@ -133,13 +133,24 @@ const maxQuery = 512
 // filter reads the conditions on payments.
 func (p *params) filter() store.Filter {
 	f := store.Filter{
-		State: p.oneOf("state", states()), Provider: p.oneOf("provider", providerNames()), Currency: p.currency(), Query: p.text("q"),
+		State: p.oneOf("state", states()), Kind: p.oneOf("kind", openings()), Provider: p.oneOf("provider", providerNames()), Currency: p.currency(), Query: p.text("q"),
 		From: p.moment("from"), To: p.moment("to"),
 	}
 	if !searchable(f.Query) {
 		p.blame("q", "malformed", "must be the beginning of a payment id or a reference, at most %d bytes", maxQuery)
 	}
 	return f
+}
+
+// openings are the kinds of operation that begin a payment.
+func openings() []string {
+	var all []string
+	for _, k := range payment.Kinds() {
+		if k.Opens() {
+			all = append(all, string(k))
+		}
+	}
+	return all
 }
 
 // searchable tells whether the database can look for text.

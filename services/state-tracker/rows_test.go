@@ -57,7 +57,9 @@ func newShelfThatWrites(t *testing.T, within time.Duration) *shelf {
 	go func() { done <- server.Run(ctx) }()
 	t.Cleanup(func() {
 		cancel()
-		<-done // what is cut off here is no error of the test's
+		if err := <-done; err != nil {
+			t.Log(err) // what is cut off here is no error of the test's
+		}
 	})
 	s.url = "http://" + server.Addr()
 	return s

@@ -126,6 +126,7 @@ func (s *Store) Payment(ctx context.Context, m payment.Merchant, id payment.ID) 
 // Filter chooses payments of a merchant. Zero fields choose all.
 type Filter struct {
 	State    string
+	Kind     string // of what began the payment
 	Provider string
 	Currency string
 	Query    string // the beginning of a payment id, or a provider's reference
@@ -195,6 +196,9 @@ func (f Filter) query(m payment.Merchant) *query {
 func (f Filter) conditions(q *query) {
 	if f.State != "" {
 		q.where("p.state = ?", f.State)
+	}
+	if f.Kind != "" {
+		q.where("p.kind = ?", f.Kind)
 	}
 	if f.Provider != "" {
 		q.where("p.provider = ?", f.Provider)
