@@ -214,7 +214,7 @@ func TestBatch_KeyIsTakenAway(t *testing.T) {
 	u := serve(t, newFakeBroker(), func(a *api) { a.accounts = books }).open(t, header)
 	u.send(row("p-1"))
 	u.result()
-	books.set(mustBookOf(t, strings.Replace(accountsFile(), "payout, read", "read", -1)))
+	books.set(mustBookOf(t, strings.ReplaceAll(accountsFile(), "payout, read", "read")))
 	u.send(row("p-2") + row("p-3"))
 	_ = u.body.Close()
 	got := u.rest()
