@@ -23,8 +23,11 @@ import (
 	"github.com/payloom/payloom/pkg/testkit"
 )
 
-// begin asks for an export and returns the answer unread.
-func (s *shelf) begin(ctx context.Context, t *testing.T, query string) *http.Response {
+// unread is an answer whose body is closed with the test.
+type unread struct{ *http.Response }
+
+// begin asks for an export and returns as soon as the answer begins.
+func (s *shelf) begin(ctx context.Context, t *testing.T, query string) unread {
 	t.Helper()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/v1/payments/export?"+query, nil)
 	if err != nil {
@@ -36,7 +39,7 @@ func (s *shelf) begin(ctx context.Context, t *testing.T, query string) *http.Res
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = res.Body.Close() })
-	return res
+	return unread{res}
 }
 
 // mustTable returns a whole export as CSV: its columns, and its lines by column.
@@ -54,7 +57,7 @@ func (s *shelf) mustTable(t *testing.T, query string) (header []string, all []ma
 		}
 		all = append(all, line)
 	}
-	if got := res.Trailer.Get(rowsTrailer); got != fmt.Sprint(len(all)) {
+	if got := res.rows(); got != fmt.Sprint(len(all)) {
 		t.Errorf("%s: trailer %q after %d rows", query, got, len(all))
 	}
 	return records[0], all
@@ -121,8 +124,8 @@ func TestExport_Header(t *testing.T) {
 			t.Errorf("%q: disposition %q", query, got)
 		}
 		text, err := io.ReadAll(res.Body)
-		if err != nil || res.Trailer.Get(rowsTrailer) != "0" {
-			t.Errorf("%q: %v, trailer %v", query, err, res.Trailer)
+		if err != nil || res.rows() != "0" {
+			t.Errorf("%q: %v, trailer %q", query, err, res.rows())
 		}
 		if query == "format=json" && len(text) > 0 || query != "format=json" && string(text) != strings.Join(columns, ",")+"\r\n" {
 			t.Errorf("%q without payments: %q", query, text)
@@ -195,8 +198,8 @@ func TestExport_HasTime(t *testing.T) {
 			t.Fatalf("after %v: %v", time.Since(begin), err)
 		}
 	}
-	if _, err := io.Copy(io.Discard, res.Body); err != nil || res.Trailer.Get(rowsTrailer) != "10000" {
-		t.Errorf("after %v: %v, trailer %v", time.Since(begin), err, res.Trailer)
+	if _, err := io.Copy(io.Discard, res.Body); err != nil || res.rows() != "10000" {
+		t.Errorf("after %v: %v, trailer %v", time.Since(begin), err, res.rows())
 	}
 }
 
@@ -307,8 +310,8 @@ func TestExport_OfManyPaymentsStreamsInLittleMemory(t *testing.T) { //nolint:par
 				}
 			}
 			took = time.Since(begin)
-			if err := lines.Err(); err != nil || res.Trailer.Get(rowsTrailer) != fmt.Sprint(many) {
-				t.Errorf("%s: %v, trailer %v", format, err, res.Trailer)
+			if err := lines.Err(); err != nil || res.rows() != fmt.Sprint(many) {
+				t.Errorf("%s: %v, trailer %v", format, err, res.rows())
 			}
 		})
 		if n != many {
@@ -355,8 +358,8 @@ func TestExport_IsOfOneMoment(t *testing.T) {
 			}
 		}
 	}
-	if lines.Err() != nil || len(seen) != n || res.Trailer.Get(rowsTrailer) != fmt.Sprint(n) {
-		t.Errorf("%d payments, %v, trailer %v, want %d as they were", len(seen), lines.Err(), res.Trailer, n)
+	if lines.Err() != nil || len(seen) != n || res.rows() != fmt.Sprint(n) {
+		t.Errorf("%d payments, %v, trailer %v, want %d as they were", len(seen), lines.Err(), res.rows(), n)
 	}
 }
 
@@ -387,8 +390,8 @@ func TestExport_BreaksWhereItFails(t *testing.T) {
 			// The export waits for its client by now, or soon will.
 			fail(t, s)
 			_, err := io.Copy(io.Discard, res.Body)
-			if err == nil || res.Trailer.Get(rowsTrailer) != "" {
-				t.Errorf("it ended with %v and the trailer %v", err, res.Trailer)
+			if err == nil || res.rows() != "" {
+				t.Errorf("it ended with %v and the trailer %v", err, res.rows())
 			}
 			s.checkIdle(t)
 		})
