@@ -2,39 +2,12 @@ package verify
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
-	"strings"
 	"time"
 
 	"github.com/payloom/payloom/pkg/payment"
 )
-
-// effect is one entry of a simulator's ledger: what really happened to money.
-type effect struct {
-	Seq     int       `json:"seq"`
-	Time    time.Time `json:"time"`
-	TransID string    `json:"trans_id"`
-	Kind    string    `json:"kind"`
-	Amount  int64     `json:"amount"`
-	ReqID   string    `json:"req_id"`
-	Pending bool      `json:"pending"`
-	Void    bool      `json:"void"`
-}
-
-// kinds says which operation has which effect at Computop.
-var kinds = map[string]payment.Kind{
-	"authorize": payment.Authorize, "charge": payment.Authorize, "capture": payment.Capture,
-	"refund": payment.Refund, "reverse": payment.Cancel,
-}
-
-// stays tells whether an effect is still one. An authorisation that was given up
-// by a later reverse was one.
-func (e effect) stays() bool { return !e.Void || kinds[e.Kind] == payment.Authorize }
-
-const ledgerPatience = 30 * time.Second
 
 // checkEffects compares the simulators' ledgers with the events.
 func (v *verifier) checkEffects(ctx context.Context) error {
@@ -42,21 +15,59 @@ func (v *verifier) checkEffects(ctx context.Context) error {
 		v.effects.Skipped, v.intents.Skipped = "no simulator was named", "no simulator was named"
 		return nil
 	}
+	for _, b := range books() {
+		if err := v.checkBook(ctx, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkBook compares all ledgers of one provider.
+func (v *verifier) checkBook(ctx context.Context, b book) error {
 	found := map[*operation][]effect{}
-	byKey := v.byKey()
+	byKey := v.byKey(b.provider)
+	ledgers := 0
 	for _, base := range v.in.Simulators {
-		list, err := fetchLedger(ctx, base)
+		list, err := b.fetch(ctx, base)
+		if errors.Is(err, errNoLedger) {
+			continue
+		}
 		if err != nil {
 			return err
 		}
+		ledgers++
 		for _, e := range list {
 			v.effectCount++
-			v.assign(e, byKey, found)
+			v.assign(b, e, byKey, found)
 		}
 	}
+	if ledgers == 0 {
+		v.unbooked(b)
+		return nil
+	}
+	v.weigh(b, found)
+	return nil
+}
+
+// unbooked says which payments have no ledger to be held against.
+func (v *verifier) unbooked(b book) {
+	n := 0
+	for _, h := range v.payments {
+		if h.provider == b.provider {
+			n++
+		}
+	}
+	if n > 0 {
+		v.effects.except("no simulator has a ledger of %s: %d payment(s) there were left out", b.provider, n)
+	}
+}
+
+// weigh holds every operation at a provider against what was found of it.
+func (v *verifier) weigh(b book, found map[*operation][]effect) {
 	older := 0
 	for _, h := range v.payments {
-		if h.provider != payment.Computop {
+		if h.provider != b.provider {
 			continue
 		}
 		for _, o := range h.ops {
@@ -64,13 +75,12 @@ func (v *verifier) checkEffects(ctx context.Context) error {
 				older++
 				continue
 			}
-			v.checkOperation(h, o, found[o])
+			v.checkOperation(b, h, o, found[o])
 		}
 	}
 	if older > 0 {
-		v.effects.except("%d operation(s) ended before the simulator began, whose ledger lives in memory", older)
+		v.effects.except("%d operation(s) at %s ended before the simulator began, whose ledger lives in memory", older, b.provider)
 	}
-	return nil
 }
 
 // owner is an operation and its payment.
@@ -79,18 +89,29 @@ type owner struct {
 	o *operation
 }
 
-// byKey finds operations by the key that the provider knows their attempts by.
-func (v *verifier) byKey() map[string][]owner {
+// byKey finds operations by the key that the provider knows their attempts by, or
+// by any key of their payment: see book.perPayment.
+func (v *verifier) byKey(p payment.Provider) map[string][]owner {
 	all := map[string][]owner{}
 	for _, h := range v.payments {
-		for _, o := range h.ops {
-			seen := map[string]bool{}
-			for _, a := range o.started {
-				if !seen[a.key] {
-					all[a.key] = append(all[a.key], owner{h, o})
-				}
-				seen[a.key] = true
+		if h.provider != p {
+			continue
+		}
+		for key := range h.keys() {
+			for _, o := range h.ops {
+				all[key] = append(all[key], owner{h, o})
 			}
+		}
+	}
+	return all
+}
+
+// keys are all keys that attempts of a payment had.
+func (h *history) keys() map[string]bool {
+	all := map[string]bool{}
+	for _, o := range h.ops {
+		for _, a := range o.started {
+			all[a.key] = true
 		}
 	}
 	return all
@@ -98,36 +119,44 @@ func (v *verifier) byKey() map[string][]owner {
 
 // assign finds the operation that an effect belongs to and checks that its intent
 // was stored before.
-func (v *verifier) assign(e effect, byKey map[string][]owner, found map[*operation][]effect) {
+func (v *verifier) assign(b book, e effect, byKey map[string][]owner, found map[*operation][]effect) {
 	v.intents.Checked++
-	subject := fmt.Sprintf("%s (%s, ledger entry %d)", e.TransID, e.Kind, e.Seq)
-	kind, known := kinds[e.Kind]
-	if !known {
+	subject := fmt.Sprintf("%s (%s at %s, ledger entry %d)", e.key(), e.Kind, b.provider, e.Seq)
+	kind, known := b.kinds[e.Kind]
+	switch {
+	case !known:
 		v.effects.bad(Wrong, subject, "is of a kind that is not known here")
 		return
-	}
-	for _, w := range byKey[e.TransID] {
-		began, ok := w.o.began(kind, e)
-		if !ok {
-			continue
-		}
-		found[w.o] = append(found[w.o], e)
-		if began.After(e.Time) {
-			v.intents.bad(Wrong, subject, "happened %s before its intent was stored", began.Sub(e.Time))
-		}
+	case kind == "":
 		return
 	}
-	v.intents.bad(Doubled, subject, "has no intent")
+	var to *operation
+	var began time.Time
+	for _, w := range byKey[e.key()] {
+		at, ok := w.o.began(b, kind, e)
+		// The later of two that had begun; else any, for its intent came too late.
+		if ok && (to == nil || at.After(began) && !at.After(e.Time)) {
+			to, began = w.o, at
+		}
+	}
+	if to == nil {
+		v.intents.bad(Doubled, subject, "has no intent")
+		return
+	}
+	found[to] = append(found[to], e)
+	if began.After(e.Time) {
+		v.intents.bad(Wrong, subject, "happened %s before its intent was stored", began.Sub(e.Time))
+	}
 }
 
 // began returns when the attempt that an effect belongs to was stored, and whether
 // there is one. A request id is the better witness; some effects carry none.
-func (o *operation) began(kind payment.Kind, e effect) (time.Time, bool) {
+func (o *operation) began(b book, kind payment.Kind, e effect) (time.Time, bool) {
 	if o.kind != kind {
 		return time.Time{}, false
 	}
 	for _, a := range o.started {
-		if a.key == e.TransID && (e.ReqID == "" || e.ReqID == a.idem) {
+		if (b.perPayment || a.key == e.key()) && (e.ReqID == "" || e.ReqID == a.idem) {
 			return a.at, true
 		}
 	}
@@ -135,11 +164,14 @@ func (o *operation) began(kind payment.Kind, e effect) (time.Time, bool) {
 }
 
 // checkOperation counts an operation's effects.
-func (v *verifier) checkOperation(h *history, o *operation, all []effect) {
+func (v *verifier) checkOperation(b book, h *history, o *operation, all []effect) {
 	v.effects.Checked++
-	n, sum, waiting := 0, int64(0), false
+	n, back, sum, waiting := 0, 0, int64(0), false
 	for _, e := range all {
-		if e.stays() {
+		switch {
+		case b.back != "" && e.Kind == b.back:
+			back++
+		case b.stays(e):
 			n, sum, waiting = n+1, sum+e.Amount, waiting || e.Pending
 		}
 	}
@@ -147,13 +179,19 @@ func (v *verifier) checkOperation(h *history, o *operation, all []effect) {
 	what := fmt.Sprintf("%s %s (%s)", o.kind, o.id, o.status)
 	moves := o.kind != payment.UpdateAmount && o.kind != payment.Sync
 	switch {
-	case n > 1:
-		v.effects.bad(Doubled, subject, "%s has %d effects", what, n)
+	case n > 1, back > 1:
+		v.effects.bad(Doubled, subject, "%s has %d effects", what, max(n, back))
+	case back > n:
+		v.effects.bad(Wrong, subject, "%s was taken back and never done", what)
+	case o.reversed && back == 0:
+		v.effects.bad(Wrong, subject, "%s was taken back, and the ledger does not say so", what)
+	case o.status == payment.OpSucceeded && back > 0:
+		v.effects.bad(Lost, subject, "%s was taken back, and nobody here knows", what)
 	case o.status == payment.OpSucceeded && moves && n == 0 && (o.effect > 0 || o.kind == payment.Cancel):
 		v.effects.bad(Lost, subject, "%s has no effect", what)
 	case o.status == payment.OpSucceeded && n == 1 && o.kind != payment.Cancel && sum != o.effect:
 		v.effects.bad(Wrong, subject, "%s moved %d, the ledger says %d", what, o.effect, sum)
-	case ineffective(o.status) && n > 0 && !waiting && !h.frozen:
+	case ineffective(o.status) && n-back > 0 && !waiting && !h.frozen:
 		v.effects.bad(Doubled, subject, "%s has an effect", what)
 	}
 }
@@ -161,27 +199,4 @@ func (v *verifier) checkOperation(h *history, o *operation, all []effect) {
 // ineffective tells whether an operation that ended so must have moved nothing.
 func ineffective(s payment.OpStatus) bool {
 	return s == payment.OpDeclined || s == payment.OpFailed || s == payment.OpRejected
-}
-
-// fetchLedger reads the whole ledger of a simulator.
-func fetchLedger(ctx context.Context, base string) (list []effect, err error) {
-	ctx, cancel := context.WithTimeout(ctx, ledgerPatience)
-	defer cancel()
-	url := strings.TrimSuffix(base, "/") + "/control/computop/ledger"
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return nil, fmt.Errorf("simulator %s: %w", base, err)
-	}
-	res, err := (&http.Client{}).Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("read the ledger: %w (is the simulator running there?)", err)
-	}
-	defer func() { err = errors.Join(err, res.Body.Close()) }()
-	if res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("read the ledger: %s answered %s", url, res.Status)
-	}
-	if err := json.NewDecoder(res.Body).Decode(&list); err != nil {
-		return nil, fmt.Errorf("read the ledger of %s: %w", base, err)
-	}
-	return list, nil
 }

@@ -1,11 +1,13 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,12 +25,14 @@ type world struct {
 	streams map[string][]bus.Message
 	heads   map[payment.ID]payment.Head
 	ledger  []effect
+	others  map[payment.Provider][]effect // ledgers of other providers than Computop
+	at      payment.Provider              // of what is accepted next; empty: Computop
 	now     time.Time
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, now: noon, heads: map[payment.ID]payment.Head{}, streams: map[string][]bus.Message{}}
+	w := &world{t: t, now: noon, heads: map[payment.ID]payment.Head{}, others: map[payment.Provider][]effect{}, streams: map[string][]bus.Message{}}
 	return w
 }
 
@@ -102,13 +106,16 @@ func eur(minor int64) payment.Money { return payment.Money{Minor: minor, Currenc
 func (w *world) command(id payment.ID, req payment.ReqID, kind payment.Kind, amount int64) payment.CommandID {
 	w.t.Helper()
 	c := payment.Command{
-		ID: payment.DeriveCommandID(merchant, req), Merchant: merchant, ReqID: req, Payment: id, Provider: payment.Computop, Kind: kind,
+		ID: payment.DeriveCommandID(merchant, req), Merchant: merchant, ReqID: req, Payment: id, Provider: w.provider(), Kind: kind,
 	}
 	if amount > 0 {
 		c.Amount = eur(amount)
 	}
 	if kind == payment.Authorize {
 		c.Authorization = &payment.Authorization{Method: payment.Button, Capture: payment.CaptureManual, Country: "EU"}
+	}
+	if kind == payment.Payout {
+		c.Beneficiary = &payment.Beneficiary{CustomerID: "c", IPAddress: "203.0.113.7", FirstName: "A", LastName: "B", Email: "a@example.com", Address: "1 Road", AccountNumber: "9100000000"}
 	}
 	w.put("COMMANDS_0", "pay.cmd.0.computop.shop."+string(c.ID), must[[]byte](w.t)(wire.MarshalCommand(c)))
 	return c.ID
@@ -118,7 +125,7 @@ func (w *world) command(id payment.ID, req payment.ReqID, kind payment.Kind, amo
 func (w *world) record(id payment.ID, c payment.CommandID, data payment.EventData) wire.Record {
 	h := w.heads[id]
 	e := h.Payment.Next(payment.Event{
-		ID: bus.NewEventID(), Payment: id, Merchant: merchant, Provider: payment.Computop, Command: c,
+		ID: bus.NewEventID(), Payment: id, Merchant: merchant, Provider: w.provider(), Command: c,
 		At: w.now, Source: payment.FromAnswer, Data: data,
 	})
 	return wire.Record{Event: e, After: payment.Fold(h.Payment, e), Prev: h.Hash}
@@ -176,14 +183,31 @@ func (w *world) captured(id payment.ID, amount int64) payment.CommandID {
 	return c
 }
 
-// simulator serves the ledger.
+func (w *world) provider() payment.Provider { return cmp.Or(w.at, payment.Computop) }
+
+// otherEffect writes an effect into the ledger of the provider at hand.
+func (w *world) otherEffect(id payment.ID, kind string, amount int64) {
+	w.now = w.now.Add(time.Second)
+	e := effect{Seq: len(w.others[w.at]) + 1, Time: w.now, Kind: kind, Amount: amount}
+	if e.ShopID = string(id); w.at == payment.ECommPay {
+		e.ShopID, e.PaymentID = "", string(id)
+	}
+	w.others[w.at] = append(w.others[w.at], e)
+}
+
+// simulator serves the ledgers.
 func (w *world) simulator() string {
 	s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/control/computop/ledger" {
+		p, _ := strings.CutSuffix(strings.TrimPrefix(r.URL.Path, "/control/"), "/ledger")
+		ledger, ok := w.others[payment.Provider(p)]
+		switch {
+		case p == "computop":
+			ledger = w.ledger
+		case !ok:
 			http.NotFound(rw, r)
 			return
 		}
-		_ = json.NewEncoder(rw).Encode(w.ledger)
+		_ = json.NewEncoder(rw).Encode(ledger)
 	}))
 	w.t.Cleanup(s.Close)
 	return s.URL
