@@ -26,6 +26,9 @@ import (
 // unread is an answer whose body is closed with the test.
 type unread struct{ *http.Response }
 
+// rows returns the number of payments as it was said at the end; "" when it was not.
+func (u unread) rows() string { return u.Trailer.Get(rowsTrailer) }
+
 // begin asks for an export and returns as soon as the answer begins.
 func (s *shelf) begin(ctx context.Context, t *testing.T, query string) unread {
 	t.Helper()
