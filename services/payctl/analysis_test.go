@@ -109,10 +109,10 @@ func TestExport_PassesOnWhatIsChosen(t *testing.T) {
 		exports("payment_id\r\n", "0")(w, r)
 	})
 	p := payctl(t, environ, "", "payments", "export", "--from", "2026-05-01", "--to", "2026-05-02T12:00:00+02:00", "--state", "declined",
-		"--provider", "axerve", "--currency", "EUR", "--q", "order-", "--format", "csv")
+		"--provider", "axerve", "--currency", "EUR", "--q", "order-", "--kind", "payout", "--format", "csv")
 	want := url.Values{
 		"from": {"2026-05-01T00:00:00Z"}, "to": {"2026-05-02T10:00:00Z"}, "state": {"declined"}, "provider": {"axerve"},
-		"currency": {"EUR"}, "q": {"order-"}, "format": {"csv"},
+		"currency": {"EUR"}, "q": {"order-"}, "kind": {"payout"}, "format": {"csv"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" || p.code != 0 {
 		t.Errorf("exit code %d %s (-want +got):\n%s", p.code, p.err, diff)

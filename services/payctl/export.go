@@ -19,6 +19,7 @@ import (
 type exportOptions struct {
 	chosen
 	format, file string
+	kind         string // of what began the payment; empty: any
 }
 
 func (a *app) paymentExport() *cobra.Command {
@@ -36,15 +37,22 @@ before it. Nothing about buyers is exported.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.export(cmd.Context(), o) },
 	}
+	o.flags(cmd)
+	return cmd
+}
+
+// flags adds what all exports know.
+func (o *exportOptions) flags(cmd *cobra.Command) {
 	o.period(cmd)
 	cmd.Flags().StringVar(&o.state, "state", "", "only payments in this state")
+	cmd.Flags().StringVar(&o.kind, "kind", "", "only what was begun by this: authorize or payout")
 	cmd.Flags().StringVar(&o.q, "q", "", "only payments whose id begins so, or with this reference of the provider")
 	cmd.Flags().StringVar(&o.format, "format", "", "csv or json; csv unless --json")
 	cmd.Flags().StringVarP(&o.file, "output", "o", "", "write to this file")
 	fixed(cmd, "state", append([]string{"accepted", "new"}, words(payment.States())...))
+	fixed(cmd, "kind", words([]payment.Kind{payment.Authorize, payment.Payout}))
 	fixed(cmd, "format", []string{"csv", "json"})
 	_ = cmd.MarkFlagFilename("output")
-	return cmd
 }
 
 func (a *app) export(ctx context.Context, o exportOptions) error {
@@ -61,6 +69,9 @@ func (a *app) export(ctx context.Context, o exportOptions) error {
 		return err
 	}
 	params.Set("format", o.format)
+	if o.kind != "" {
+		params.Set("kind", o.kind)
+	}
 	client, err := a.query()
 	if err != nil {
 		return err

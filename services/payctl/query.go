@@ -36,7 +36,7 @@ func (a *app) query() (*api.Client, error) {
 }
 
 // chosen are the flags that choose payments.
-type chosen struct{ from, to, state, provider, currency, q string }
+type chosen struct{ from, to, state, kind, provider, currency, q string }
 
 // period adds the flags that statistics know as well.
 func (o *chosen) period(cmd *cobra.Command) {
@@ -51,7 +51,7 @@ func (o *chosen) period(cmd *cobra.Command) {
 func (o *chosen) values() (url.Values, error) {
 	v := url.Values{}
 	for _, p := range []struct{ name, value string }{
-		{"state", o.state}, {"provider", o.provider}, {"currency", o.currency}, {"q", o.q},
+		{"state", o.state}, {"kind", o.kind}, {"provider", o.provider}, {"currency", o.currency}, {"q", o.q},
 	} {
 		if p.value != "" {
 			v.Set(p.name, p.value)
