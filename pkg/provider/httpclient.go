@@ -36,6 +36,9 @@ type HTTPConfig struct {
 	// that. The settle time of class T3 is built on it. Linux only.
 	UserTimeout time.Duration
 	MaxResponse int64 // bytes of an answer's body
+	// IPv4 keeps to it, for providers that know us by our address and have no
+	// other kind on their lists.
+	IPv4 bool
 	// Proxy, when set, is used for all calls. The environment's proxy settings
 	// are not: whoever can set a variable must not read payments.
 	Proxy *url.URL
@@ -74,8 +77,14 @@ func newTransport(cfg HTTPConfig) *http.Transport {
 		Timeout: cmp.Or(cfg.DialTimeout, DefaultDialTimeout),
 		Control: userTimeout(cmp.Or(cfg.UserTimeout, DefaultUserTimeout)),
 	}
+	dial := dialer.DialContext
+	if cfg.IPv4 {
+		dial = func(ctx context.Context, _, addr string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "tcp4", addr)
+		}
+	}
 	t := &http.Transport{
-		DialContext:           dialer.DialContext,
+		DialContext:           dial,
 		TLSHandshakeTimeout:   cmp.Or(cfg.TLSTimeout, DefaultTLSTimeout),
 		ResponseHeaderTimeout: cmp.Or(cfg.HeaderTimeout, DefaultHeaderTimeout),
 		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: cfg.RootCAs},

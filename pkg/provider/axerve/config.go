@@ -149,6 +149,7 @@ func (c Config) hosts() gestpay.Environment {
 
 func (c Config) http() provider.HTTPConfig {
 	h := c.HTTP
+	h.IPv4 = true // addresses of the other kind are not on the shops' lists
 	h.HeaderTimeout = cmp.Or(h.HeaderTimeout, DefaultHeaderTimeout)
 	h.Timeout = cmp.Or(h.Timeout, DefaultTimeout)
 	return h

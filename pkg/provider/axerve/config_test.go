@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/payloom/payloom/pkg/payment"
+	"github.com/payloom/payloom/pkg/provider"
 	"github.com/payloom/payloom/pkg/provider/axerve"
 )
 
@@ -114,5 +115,15 @@ func TestCapability_PaymentIDs(t *testing.T) {
 		if key := payment.AttemptKey(id, sep, 99); got && len(key) > 32 {
 			t.Errorf("%q has keys of %d characters", id, len(key))
 		}
+	}
+}
+
+// TestClient_KeepsToIPv4 has a gateway at an address that a shop's list of callers
+// cannot hold.
+func TestClient_KeepsToIPv4(t *testing.T) {
+	t.Parallel()
+	_, err := mustClient(t, testConfig("http://[::1]:9")).Submit(t.Context(), newLife(t).start(hosted(euros)))
+	if e := provider.AsError(err); e.Failure != provider.NotSent || e.Answered || !strings.Contains(err.Error(), "no suitable address") {
+		t.Errorf("error %v", err)
 	}
 }
