@@ -3,6 +3,7 @@ package callback
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 
 	"github.com/payloom/payloom/pkg/account"
@@ -49,6 +50,21 @@ func (p Parsers) read(a *account.Account, c wire.StoredCallback) (cb provider.Ca
 		return provider.Callback{Dedup: cb.Dedup}, errForeign
 	}
 	return cb, err
+}
+
+// header returns what is kept of the header h of what came to account a. Where
+// there is no parser, nobody will read it.
+func (p Parsers) header(a *account.Account, h http.Header) (kept http.Header) {
+	defer func() {
+		if recover() != nil { // read, which comes next, says so
+			kept = provider.KeepHeader(h, nil)
+		}
+	}()
+	parser, err := p(a)
+	if err != nil {
+		parser = nil
+	}
+	return provider.KeepHeader(h, parser)
 }
 
 func readReturn(parser provider.CallbackParser, c wire.StoredCallback) (provider.Callback, error) {

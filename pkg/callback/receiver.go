@@ -212,7 +212,7 @@ func (rc *Receiver) admit(w http.ResponseWriter, r *http.Request, p payment.Prov
 	}
 	return incoming{account: a, StoredCallback: wire.StoredCallback{
 		Provider: p, Merchant: a.Merchant, Account: a.Name, Endpoint: a.CallbackKey,
-		Method: r.Method, Header: kept(r.Header), Body: body, Query: r.URL.RawQuery, ReceivedAt: time.Now().UTC(),
+		Method: r.Method, Header: rc.parsers.header(a, r.Header), Body: body, Query: r.URL.RawQuery, ReceivedAt: time.Now().UTC(),
 	}}, nil
 }
 
@@ -230,18 +230,6 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
 		return nil, &refusal{http.StatusBadRequest, "cut off", unstored}
 	}
 	return body, nil
-}
-
-// kept returns the part of a header that is stored and that parsers see: nothing
-// that lets anybody in, and nothing about the way here.
-func kept(h http.Header) http.Header {
-	out := http.Header{}
-	for _, name := range []string{"Content-Type", "Content-Encoding", "Date", "User-Agent"} {
-		if v := h.Values(name); len(v) > 0 {
-			out[name] = v
-		}
-	}
-	return out
 }
 
 func answer(w http.ResponseWriter, status int, text string) {

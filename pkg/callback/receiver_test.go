@@ -124,6 +124,34 @@ func TestReceive_KeepsWhatCameAndNoCredentials(t *testing.T) {
 	}
 }
 
+// signed is a parser whose signature is in the header.
+type signed struct{}
+
+func (signed) CallbackHeaders() []string { return []string{"X-Signature"} }
+
+func (signed) ParseCallback(h http.Header, _ []byte) (provider.Callback, error) {
+	if h.Get("X-Signature") != "genuine" {
+		return provider.Callback{}, provider.ErrForged
+	}
+	return provider.Callback{Payment: "order-1", Dedup: "1"}, nil
+}
+
+func TestReceive_KeepsTheHeaderThatTheParserReads(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *callback.Options) {
+		o.Parsers = func(*account.Account) (provider.CallbackParser, error) { return signed{}, nil }
+	})
+	if got := w.do("POST", callbackPath, "{}", "X-Signature", "forged"); got.status != http.StatusUnauthorized {
+		t.Errorf("forged: status %d", got.status)
+	}
+	if got := w.do("POST", callbackPath, "{}", "X-Signature", "genuine", "X-Other", "1"); got.status != http.StatusOK {
+		t.Errorf("genuine: status %d", got.status)
+	}
+	if c := w.one(); c.Header.Get("X-Signature") != "genuine" || c.Header.Get("X-Other") != "" {
+		t.Error("what is stored cannot be read again, or holds more than that")
+	}
+}
+
 func TestReceive_RepeatsAreStoredOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

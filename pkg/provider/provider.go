@@ -7,6 +7,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/payloom/payloom/pkg/payment"
 )
@@ -23,6 +24,9 @@ type Call struct {
 	// Command is what was asked. Its ID is empty when a payment is inquired about
 	// for another reason than one of its commands.
 	Command payment.Command
+	// Now is the ledger's time, by which attempts are dated. The machine's own
+	// clock may be wrong and decides nothing.
+	Now time.Time
 }
 
 // Provider executes operations at one payment provider. Its methods may be
@@ -63,6 +67,14 @@ type CallbackParser interface {
 	// for one that is but makes no sense, and ErrUnverified for one that only the
 	// provider can vouch for.
 	ParseCallback(header http.Header, body []byte) (Callback, error)
+}
+
+// HeaderReader is implemented by parsers that read more of a callback's header
+// than what is kept of every one: the field that holds its signature, say.
+type HeaderReader interface {
+	// CallbackHeaders names those fields, always the same. They are stored with the
+	// callback.
+	CallbackHeaders() []string
 }
 
 // CallbackVerifier is implemented by providers whose callbacks prove nothing by

@@ -81,6 +81,9 @@ func (f *Fake) Callbacks() []Delivery {
 // FakeParser understands the callbacks of every Fake.
 type FakeParser struct{}
 
+// CallbackHeaders implements provider.HeaderReader.
+func (FakeParser) CallbackHeaders() []string { return []string{"X-Signature"} }
+
 // ParseCallback implements provider.CallbackParser.
 func (FakeParser) ParseCallback(h http.Header, body []byte) (provider.Callback, error) {
 	if !hmac.Equal([]byte(h.Get("X-Signature")), []byte(fakeSignature(body))) {

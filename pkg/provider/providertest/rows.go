@@ -5,7 +5,6 @@ import (
 	"errors"
 	"math"
 	"net"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -359,13 +358,13 @@ func callbacks(t *testing.T, h Harness) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if cb, err := h.Parser.ParseCallback(forged.Header, forged.Body); !errors.Is(err, provider.ErrForged) || cb.Payment != "" {
+	if cb, err := x.parse(forged); !errors.Is(err, provider.ErrForged) || cb.Payment != "" {
 		t.Errorf("forged: %+v, %v", cb, err)
 	}
 	for name, body := range map[string][]byte{
 		"empty": nil, "a brace": []byte("{"), "noise": []byte("\x00\xff\xfe"), "huge": []byte(strings.Repeat("a=b&", 1<<20)),
 	} {
-		if cb, err := h.Parser.ParseCallback(http.Header{}, body); !errors.Is(err, provider.ErrForged) || cb.Payment != "" {
+		if cb, err := x.parse(Delivery{Body: body}); !errors.Is(err, provider.ErrForged) || cb.Payment != "" {
 			t.Errorf("%s: %+v, %v", name, cb, err)
 		}
 	}
@@ -383,18 +382,18 @@ func (x *exam) telling() subject {
 // changed.
 func (x *exam) checkCallback(d Delivery, id payment.ID) {
 	x.Helper()
-	cb, err := x.h.Parser.ParseCallback(d.Header, d.Body)
+	cb, err := x.parse(d)
 	if err != nil || cb.Payment != id || cb.Observation.Result.Status == "" {
 		x.Fatalf("%+v, %v", cb, err)
 	}
-	again, err := x.h.Parser.ParseCallback(d.Header.Clone(), slices.Clone(d.Body))
+	again, err := x.parse(Delivery{Header: d.Header.Clone(), Body: slices.Clone(d.Body)})
 	if err != nil || again.Dedup != cb.Dedup || cb.Dedup == "" {
 		x.Errorf("a repeat is told from the first: %q, %q, %v", cb.Dedup, again.Dedup, err)
 	}
 	for i := range d.Body {
 		flipped := slices.Clone(d.Body)
 		flipped[i] ^= 1 << (i % 8)
-		got, err := x.h.Parser.ParseCallback(d.Header, flipped)
+		got, err := x.parse(Delivery{Header: d.Header, Body: flipped})
 		x.checkQuiet(err)
 		if err != nil {
 			if !errors.Is(err, provider.ErrForged) && !errors.Is(err, provider.ErrUnreadable) {
