@@ -62,6 +62,9 @@ func (ask asking) ParseCallback(header http.Header, body []byte) (provider.Callb
 	return ask(header, body)
 }
 
+// CallbackHeaders implements provider.HeaderReader.
+func (asking) CallbackHeaders() []string { return []string{simHeader} }
+
 func decrypting(t *testing.T) asking {
 	t.Helper()
 	parser := mustParser(t, testConfig("https://axerve.example"))
