@@ -101,18 +101,23 @@ func (c *Client) ask(ctx context.Context, r gestpay.Request, about ids) (gestpay
 	return reply, nil
 }
 
-// wholeAnswer tells whether a failed call was answered by something that may be a
-// fault of the service, which says more than its status.
+// wholeAnswer tells whether a failed call was answered to the end, with a status
+// that may come with a fault of the service: that says more than the status.
 func wholeAnswer(err error) bool {
 	e := provider.AsError(err)
-	return e.Answered && e.Failure == provider.Unknown
+	return e.Failure == provider.Unknown && e.Code != ""
 }
 
 // untrusted returns the error for an answer that settles nothing. A fault of the
-// client's making says that the request was not accepted at all.
+// client's making says that the request was not accepted at all. What is no fault
+// of the service may come from whatever stands before it.
 func untrusted(op gestpay.Operation, err error) *provider.Error {
 	e := provider.Unclear("", "%s: %w", op, err)
-	if fault, ok := errors.AsType[*gestpay.Fault](err); ok && fault.Client() {
+	fault, ok := errors.AsType[*gestpay.Fault](err)
+	switch {
+	case ok && fault.Code == "":
+		return e
+	case ok && fault.Client():
 		e = provider.Reject(payment.ReasonInvalid, "%s: %w", op, err)
 	}
 	return answered(e)

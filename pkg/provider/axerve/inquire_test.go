@@ -264,8 +264,9 @@ func TestInquire_AnOutageIsNoAnswer(t *testing.T) {
 	d := newDesk(t)
 	d.raw(gestpay.OpRead, 503, mustRead(t, "maintenance_page.html"))
 	r, err := mustClient(t, testConfig(d.URL)).Inquire(t.Context(), authorized(t).start(capture(euros)))
-	if got := outcomeOf(t, r, err); got != later(payment.ReasonUnavailable) {
-		t.Errorf("%+v", got)
+	want := outcome{failure: provider.NotSent, reason: payment.ReasonUnavailable}
+	if got := outcomeOf(t, r, err); got != want {
+		t.Errorf("%+v, want %+v", got, want)
 	}
 }
 

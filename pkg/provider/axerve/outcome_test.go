@@ -63,7 +63,7 @@ func TestSubmit_Vectors(t *testing.T) {
 		"doctype_entity.xml":              unclear(),
 		"truncated.xml":                   unclear(),
 		"empty_result.xml":                unclear(),
-		"maintenance_page.html":           unclear(),
+		"maintenance_page.html":           {reason: payment.ReasonUnclear},
 		"fault_soap11_server.xml":         unclear(),
 		"fault_soap12.xml":                unclear(),
 		"fault_soap11.xml":                never(payment.ReasonInvalid),
