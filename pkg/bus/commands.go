@@ -65,6 +65,9 @@ func commandOf(r raw) (payment.Command, error) {
 	if err != nil {
 		return payment.Command{}, fmt.Errorf("command %d: %w", r.Seq, err)
 	}
+	if err := placed(r.Subject, c); err != nil {
+		return payment.Command{}, fmt.Errorf("command %d: %w", r.Seq, err)
+	}
 	c.At = r.Time
 	return c, nil
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/zap"
 
 	"github.com/payloom/payloom/pkg/payment"
 	"github.com/payloom/payloom/pkg/wire"
@@ -41,8 +42,12 @@ type consumer struct {
 	grace       time.Duration
 }
 
-// Consume limits.
-const heartbeat = AckWait / 3
+const (
+	heartbeat = AckWait / 3
+	// unknownTries is how often a wake-up is delivered whose command is not found:
+	// a replica that lags may not have it yet.
+	unknownTries = 5
+)
 
 // ConsumeOptions are how a service takes messages.
 type ConsumeOptions struct {
@@ -59,6 +64,9 @@ func (b *Bus) ConsumeCommands(ctx context.Context, p payment.Provider, o Consume
 		if err != nil {
 			return err
 		}
+		if err := placed(d.Subject, c); err != nil {
+			return hopeless{err}
+		}
 		c.At = d.Stored
 		return handle(ctx, c)
 	}
@@ -68,7 +76,12 @@ func (b *Bus) ConsumeCommands(ctx context.Context, p payment.Provider, o Consume
 			return hopeless{err}
 		}
 		c, err := b.Command(ctx, m, id)
-		if errors.Is(err, ErrNotFound) {
+		if errors.Is(err, ErrNotFound) && d.Deliveries > unknownTries {
+			// The command is older than its stream remembers: nobody waits for it.
+			b.log.Warn("woken for a command that is gone", zap.Uint64("sequence", d.Seq))
+			return nil
+		}
+		if errors.Is(err, errMisplaced) {
 			return hopeless{err}
 		}
 		if err != nil {
@@ -182,11 +195,25 @@ func (c *consumer) one(ctx context.Context, m jetstream.Msg) {
 	ctx, cancel := context.WithTimeout(traced(ctx, m.Headers()), HandlerDeadline)
 	defer cancel()
 	stop := keepAlive(m)
-	err = c.handle(ctx, d)
+	err = c.safely(ctx, d)
 	stop()
 	c.bus.stats.handling.WithLabelValues(c.name).Observe(time.Since(start).Seconds())
 	c.answer(ctx, d, m, err)
 }
+
+// safely handles d. A handler that panics has failed with this message, and must
+// not take the others' work along.
+func (c *consumer) safely(ctx context.Context, d Delivery) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.bus.log.Error("handler panicked", zap.String("consumer", c.name), zap.Uint64("sequence", d.Seq), zap.Stack("stack"))
+			err = errPanic
+		}
+	}()
+	return c.handle(ctx, d)
+}
+
+var errPanic = errors.New("bus: the handler panicked")
 
 // keepAlive tells the broker every heartbeat that m is in hand, until stopped.
 func keepAlive(m jetstream.Msg) (stop func()) {

@@ -11,6 +11,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/payloom/payloom/pkg/payment"
 )
 
 // The error codes of JetStream that a publisher meets.
@@ -19,6 +21,7 @@ const (
 	codeWrongLastBusy = jetstream.ErrorCode(10164) // R3: a proposal is in flight and may still fail
 	codeStreamFull    = jetstream.ErrorCode(10077)
 	codeNoResources   = jetstream.ErrorCode(10023)
+	codeTooLarge      = jetstream.ErrorCode(10054)
 )
 
 // publishTimeout is how long one try waits for its acknowledgement.
@@ -58,6 +61,10 @@ func (b *Bus) store(ctx context.Context, p put) (uint64, raw, error) {
 		if code == codeStreamFull || code == codeNoResources {
 			b.stats.published(p.stream, "full")
 			return 0, raw{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
+		}
+		if code == codeTooLarge || errors.Is(err, nats.ErrMaxPayload) {
+			b.stats.published(p.stream, "too_large")
+			return 0, raw{}, fmt.Errorf("%w: %w", payment.ErrTooLarge, err)
 		}
 		if code != 0 && code != codeWrongLast && code != codeWrongLastBusy {
 			b.stats.published(p.stream, "refused")

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -54,6 +55,19 @@ func (b *Bus) shard(id string) string { return strconv.Itoa(payment.Shard(id, b.
 
 func (b *Bus) shardStream(name func(int) string, id string) string {
 	return name(payment.Shard(id, b.shards))
+}
+
+// errMisplaced means that a message is not what its subject says. Rights are given
+// by subject, so the body must not claim another merchant's or provider's.
+var errMisplaced = errors.New("bus: the body does not belong to its subject")
+
+// placed returns errMisplaced unless c belongs on subject subj.
+func placed(subj string, c payment.Command) error {
+	t := strings.Split(subj, ".")
+	if len(t) != 6 || t[3] != string(c.Provider) || t[4] != string(c.Merchant) || t[5] != string(c.ID) {
+		return errMisplaced
+	}
+	return nil
 }
 
 // timerCommand reads the command that a due timer's subject names.

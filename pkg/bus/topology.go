@@ -26,8 +26,10 @@ const (
 	// HandlerDeadline is how long a handler may work on a message.
 	HandlerDeadline = 45 * time.Second
 	// maxMessage is the largest message in bytes; a payment's snapshot with all
-	// its operations stays below.
+	// its operations stays below. What comes from outside is half of it at most,
+	// so that a dead letter can hold it.
 	maxMessage = 256 << 10
+	maxOutside = maxMessage / 2
 )
 
 func commandStream(shard int) string { return "COMMANDS_" + strconv.Itoa(shard) }
@@ -77,16 +79,18 @@ func (t Topology) withDefaults() Topology {
 func (t Topology) streams() []jetstream.StreamConfig {
 	var out []jetstream.StreamConfig
 	for k := range t.Shards {
-		out = append(out,
-			t.ledger(commandStream(k), fmt.Sprintf("pay.cmd.%d.>", k), 40*day),
-			t.ledger(eventStream(k), fmt.Sprintf("pay.evt.%d.>", k), 400*day))
+		commands := t.ledger(commandStream(k), fmt.Sprintf("pay.cmd.%d.>", k), 40*day)
+		commands.MaxMsgSize = maxOutside
+		out = append(out, commands, t.ledger(eventStream(k), fmt.Sprintf("pay.evt.%d.>", k), 400*day))
 	}
 	timers := t.ledger(TimerStream, "pay.timer.>", 40*day)
 	timers.DenyPurge, timers.Discard = false, jetstream.DiscardOld
 	timers.AllowMsgSchedules, timers.AllowRollup = true, true
 	dead := t.ledger(DeadStream, "pay.dead.*", 400*day)
 	dead.Duplicates = day // a message that is buried and then redelivered is buried once
-	return append(out, t.ledger(CallbackStream, "pay.hook.>", 35*day), timers, dead)
+	callbacks := t.ledger(CallbackStream, "pay.hook.>", 35*day)
+	callbacks.MaxMsgSize = maxOutside
+	return append(out, callbacks, timers, dead)
 }
 
 func (t Topology) ledger(name, subj string, age time.Duration) jetstream.StreamConfig {

@@ -60,6 +60,9 @@ type Decision struct {
 // did so before.
 func Decide(p Payment, c Command, now time.Time, r Rules) Decision {
 	d := decider{p: p, c: c, now: now, r: r}
+	if d.elsewhere() {
+		return d.reject(ReasonExists, "the payment is at "+string(p.Provider))
+	}
 	if c.Kind == Sync {
 		return d.sync()
 	}
@@ -72,6 +75,14 @@ func Decide(p Payment, c Command, now time.Time, r Rules) Decision {
 	return d.fresh()
 }
 
+// elsewhere tells whether the payment belongs to another provider than the
+// command names. As long as nothing was started it belongs to nobody: whoever
+// opens it has it.
+func (d decider) elsewhere() bool {
+	nobodys := d.p.State == StateNew || d.p.State == StateRejected
+	return d.p.Version > 0 && d.p.Provider != d.c.Provider && !slices.Contains(d.p.Rejected, d.c.ID) && !nobodys
+}
+
 type decider struct {
 	p   Payment
 	c   Command
@@ -82,7 +93,7 @@ type decider struct {
 func (d decider) sync() Decision {
 	op, opened := d.p.Opening()
 	switch {
-	case d.p.Synced == d.c.ID:
+	case d.p.Synced == d.c.ID, slices.Contains(d.p.Rejected, d.c.ID):
 		return Decision{Verdict: Done}
 	case !opened:
 		return d.wait(ReasonNotStarted)
@@ -107,6 +118,9 @@ func (d decider) known(op Operation) Decision {
 	case OpWaiting:
 		if wait := op.RetryAt.Sub(d.now); wait > 0 {
 			return Decision{Verdict: NotYet, After: wait, Why: op.Reason}
+		}
+		if d.p.Frozen != "" {
+			return d.reject(ReasonFrozen, d.p.Frozen)
 		}
 		return d.start(op)
 	case OpAction, OpSucceeded, OpDeclined, OpFailed, OpRejected, OpParked:
@@ -148,6 +162,9 @@ func (d decider) busy() (Reason, bool) {
 		if op.Status.Busy() {
 			return ReasonUnclear, true
 		}
+		if op.Kind == Cancel && op.Status == OpPending {
+			return ReasonUnclear, true
+		}
 		same := op.Kind == d.c.Kind && op.Status == OpPending
 		if same && (d.c.Kind != Refund || d.r.OneRefundAtATime) {
 			return ReasonUnclear, true
@@ -175,7 +192,8 @@ func (d decider) gate() Decision {
 		return d.start(Operation{})
 	}
 	if d.p.Notified.IsZero() {
-		if d.now.Sub(d.p.UpdatedAt) < d.r.CallbackPatience {
+		// Counted from the opening: other events of the payment come all the time.
+		if op, _ := d.p.Opening(); d.now.Sub(op.At) < d.r.CallbackPatience {
 			return d.notYet(ReasonNoAnswer)
 		}
 		return d.start(Operation{})
@@ -244,11 +262,15 @@ func (d decider) inState(what string) (Reason, string) {
 	return ReasonState, fmt.Sprintf("%s: the payment is %s", what, d.p.State)
 }
 
+// recoveryPatience is how long a command waits for another operation that is being
+// recovered: longer than any provider takes to settle a doubt, a night and more.
+const recoveryPatience = 72 * time.Hour
+
 // wait holds the command back while there is patience left, and rejects it then.
 func (d decider) wait(why Reason) Decision {
 	patience := d.r.Patience
 	if why == ReasonUnclear {
-		patience = max(patience, 24*time.Hour) // the other operation is being recovered
+		patience = max(patience, recoveryPatience)
 	}
 	if d.now.Sub(d.c.At) < patience {
 		return d.notYet(why)
@@ -317,8 +339,12 @@ func terms(c Command) *Terms {
 }
 
 func (d decider) event(data EventData) Event {
+	at := d.c.Provider
+	if d.elsewhere() {
+		at = d.p.Provider
+	}
 	return Event{
-		Payment: d.c.Payment, Merchant: d.c.Merchant, Provider: d.c.Provider,
+		Payment: d.c.Payment, Merchant: d.c.Merchant, Provider: at,
 		Command: d.c.ID, At: d.now, Source: FromWorker, Data: data,
 	}
 }

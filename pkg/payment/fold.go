@@ -75,7 +75,7 @@ func (p *Payment) attemptStarted(e Event, d AttemptStarted) {
 	op.Attempt = Attempt{Number: d.Attempt, Key: d.Key, Idem: d.Idem, Nonce: e.ID, Started: e.At}
 	op.Status, op.RetryAt, op.At = OpOpen, time.Time{}, e.At
 	if d.Kind.Opens() {
-		p.Amount, p.Account = d.Amount, d.Account
+		p.Provider, p.Amount, p.Account = e.Provider, d.Amount, d.Account
 		if d.Terms != nil {
 			p.Terms = *d.Terms
 		}
@@ -122,11 +122,24 @@ func (p *Payment) outcome(e Event) {
 		p.reversed(op, e, r)
 		return
 	}
-	if op.Status.Terminal() || stale(*op, e.Data) {
+	if closed(*op, e.Data) || stale(*op, e.Data) {
 		return
 	}
 	op.At = e.At
 	p.settle(op, e.Data)
+}
+
+// closed tells whether op takes no more outcomes. One that is parked takes a final
+// one: that is what it waits for.
+func closed(op Operation, data EventData) bool {
+	if op.Status != OpParked {
+		return op.Status.Terminal()
+	}
+	switch data.(type) {
+	case OperationSucceeded, OperationDeclined, OperationFailed, OperationRejected:
+		return false
+	}
+	return true
 }
 
 // stale tells whether data speaks of an attempt that another has followed.

@@ -13,6 +13,8 @@ type Head struct {
 var (
 	// ErrConflict means that another event came first: load and decide again.
 	ErrConflict = errors.New("payment: somebody else appended first")
+	// ErrTooLarge means that the ledger will never store an event of that size.
+	ErrTooLarge = errors.New("payment: the event is too large")
 	// ErrUnavailable means that the ledger cannot store now, or did not say.
 	ErrUnavailable = errors.New("payment: the ledger cannot store now")
 )

@@ -3,6 +3,7 @@ package payment
 import (
 	"errors"
 	"reflect"
+	"strings"
 	"time"
 )
 
@@ -29,19 +30,47 @@ var ErrUnmatched = errors.New("payment: observation matches no operation")
 // twice, late or before our own answer was stored all end here. A success that
 // the ledger has no place for becomes a LateOutcome, never nothing.
 func Observe(p Payment, o Observation, now time.Time) ([]Event, error) {
+	o = o.capped()
 	op, ok := match(p, o)
 	if !ok {
 		return nil, ErrUnmatched
 	}
 	w := witness{p: p, op: op, o: o, now: now}
-	events := w.details(nil)
-	if op.Status.Terminal() {
-		return append(events, w.late()...), nil
+	if w.former() {
+		return w.strange(), nil
 	}
-	if o.Attempt != 0 && o.Attempt < op.Attempt.Number {
+	events := w.details(nil)
+	if op.Status.Terminal() && op.Status != OpParked {
 		return append(events, w.late()...), nil
 	}
 	return append(events, w.outcome()...), nil
+}
+
+// The longest texts of a provider that a payment keeps, in bytes: a snapshot with
+// all its operations must fit a message.
+const (
+	maxRef  = 128
+	maxCode = 64
+)
+
+// capped returns o with the provider's texts cut to what a payment keeps.
+func (o Observation) capped() Observation {
+	o.Ref, o.Result.Ref, o.Result.Code = cut(o.Ref, maxRef), cut(o.Result.Ref, maxRef), cut(o.Result.Code, maxCode)
+	if len(o.Result.Refs) > 0 {
+		refs := make(map[string]string, len(o.Result.Refs))
+		for name, v := range o.Result.Refs {
+			refs[name] = cut(v, 2*maxRef)
+		}
+		o.Result.Refs = refs
+	}
+	return o
+}
+
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "")
 }
 
 // match finds the operation that o speaks of: the named one, the one with that
@@ -52,7 +81,7 @@ func match(p Payment, o Observation) (Operation, bool) {
 	}
 	var last, settled Operation
 	for _, op := range p.Operations {
-		if op.Kind != o.Kind || !sameKey(op, o) {
+		if op.Kind != o.Kind || !ours(p, op, o) {
 			continue
 		}
 		if o.Ref != "" && op.Ref == o.Ref {
@@ -65,7 +94,7 @@ func match(p Payment, o Observation) (Operation, bool) {
 	if settled.ID != "" && p.counts(o) {
 		return settled, true
 	}
-	if op, ok := p.Unsettled(o.Kind); ok && sameKey(op, o) && op.fits(o) {
+	if op, ok := p.Unsettled(o.Kind); ok && ours(p, op, o) && op.fits(o) {
 		return op, true
 	}
 	// A reference that none of ours has speaks of something we did not do,
@@ -92,8 +121,10 @@ func (op Operation) fits(o Observation) bool {
 	return op.Kind.Opens() || o.Result.Amount == 0 || o.Result.Amount == op.Amount.Minor
 }
 
-func sameKey(op Operation, o Observation) bool {
-	return o.Key == "" || op.Attempt.Key == o.Key
+// ours tells whether o bears the key of an attempt of op: the latest one's, or
+// that of a former one to open the payment, which begins with the payment's id.
+func ours(p Payment, op Operation, o Observation) bool {
+	return o.Key == "" || op.Attempt.Key == o.Key || (op.Kind.Opens() && strings.HasPrefix(o.Key, string(p.ID)))
 }
 
 type witness struct {
@@ -108,6 +139,23 @@ func (w witness) event(data EventData) Event {
 		Payment: w.p.ID, Merchant: w.p.Merchant, Provider: w.p.Provider,
 		Command: w.op.ID, At: w.now, Source: w.o.Source, Data: data,
 	}
+}
+
+// former tells whether o speaks of an attempt that another has followed.
+func (w witness) former() bool {
+	a := w.op.Attempt
+	return (w.o.Attempt != 0 && w.o.Attempt < a.Number) || (w.o.Key != "" && a.Key != "" && w.o.Key != a.Key)
+}
+
+// strange returns what follows from the outcome of a former attempt. Success under
+// a reference that is not the operation's own may be a second effect.
+func (w witness) strange() []Event {
+	r := w.o.Result
+	same := w.ref() != "" && w.ref() == w.op.Ref
+	if r.Status != Approved || same || w.p.Frozen != "" {
+		return nil
+	}
+	return w.one(LateOutcome{Kind: w.op.Kind, Status: r.Status, Ref: w.ref(), Code: r.Code, Amount: r.Amount})
 }
 
 // details appends what o tells beside the outcome and p does not know yet.
@@ -164,6 +212,9 @@ func (w witness) approved() []Event {
 		amount = w.asked()
 	}
 	if !w.plausible(amount) {
+		if w.op.Status == OpParked {
+			return nil
+		}
 		return w.one(Parked{Attempt: w.op.Attempt.Number, Reason: ReasonAmount, Detail: "the provider tells of another amount than was asked"})
 	}
 	events := w.one(OperationSucceeded{
@@ -221,7 +272,7 @@ func (w witness) mandate(events []Event) []Event {
 }
 
 func (w witness) pending() []Event {
-	if w.op.Status == OpPending {
+	if w.op.Status == OpPending || w.op.Status == OpParked {
 		return nil
 	}
 	if w.op.Status == OpAction && w.o.Source == FromInquiry {
@@ -235,7 +286,7 @@ func (w witness) pending() []Event {
 
 func (w witness) needBuyer() []Event {
 	r := w.o.Result
-	if r.Action == nil || r.Action.Type == ActionReview || w.op.Status == OpAction {
+	if r.Action == nil || r.Action.Type == ActionReview || w.op.Status == OpAction || w.op.Status == OpParked {
 		return nil
 	}
 	return w.one(ActionRequired{Attempt: w.op.Attempt.Number, Action: *r.Action, Ref: w.ref(), Refs: r.Refs})

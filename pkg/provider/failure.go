@@ -51,6 +51,9 @@ type Error struct {
 	Code    string // the provider's code, if it gave one
 	// Answered is set when the provider itself said so, rather than our network.
 	Answered bool
+	// Bare is set when nothing but a failing HTTP status said so: whatever stands
+	// before the provider may have, and asking again may help.
+	Bare bool
 	// After is how long the provider wants to be left alone; 0: it did not say.
 	After time.Duration
 	Err   error

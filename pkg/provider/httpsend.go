@@ -117,6 +117,7 @@ func judge(operation string, a Answer) error {
 		// 409 is among these: it was not executed by this call, but by which
 		// other one, and how that ended, only inquiry tells.
 		e.Failure, e.Reason = Unknown, payment.ReasonUnclear
+		e.Bare = a.Status >= 500
 	}
 	return e
 }

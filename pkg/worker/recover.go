@@ -14,7 +14,7 @@ import (
 func (w *Worker) recover(ctx context.Context, head payment.Head, cmd payment.Command, op payment.Operation, now time.Time) error {
 	r := w.cap.RecoveryOf(op.Kind, head.Payment.Terms.Method)
 	age := now.Sub(op.Attempt.Started)
-	call := provider.Call{Payment: head.Payment, Operation: op, Command: cmd}
+	call := provider.Call{Payment: head.Payment, Operation: op, Command: cmd, Now: now}
 	switch {
 	case op.Status == payment.OpPending:
 		return w.inquire(ctx, head, call, r, age)
@@ -76,7 +76,7 @@ func (w *Worker) found(ctx context.Context, head payment.Head, call provider.Cal
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.limits.StoreReserve)
 	defer cancel()
-	head, err := w.settle(ctx, head, func(p payment.Payment, now time.Time) ([]payment.Event, error) {
+	head, err := w.settle(ctx, head, call.Command.ID, func(p payment.Payment, now time.Time) ([]payment.Event, error) {
 		return payment.Observe(p, payment.Observation{
 			Source: payment.FromInquiry, Command: call.Command.ID, Attempt: call.Operation.Attempt.Number,
 			Ref: r.Ref, RetryAt: now.Add(w.inquireAfter(age)), Result: r,
@@ -93,7 +93,8 @@ func (w *Worker) found(ctx context.Context, head payment.Head, call provider.Cal
 // unclear keeps asking while the provider cannot be reached, and calls a person
 // when it answers for long without settling anything.
 func (w *Worker) unclear(ctx context.Context, head payment.Head, call provider.Call, e *provider.Error, age time.Duration) error {
-	if errors.Is(e, provider.ErrUnsupported) || (e.Answered && e.Failure != provider.NotSent && age > w.limits.ParkAfter) {
+	puzzling := e.Answered && !e.Bare && e.Failure != provider.NotSent && call.Operation.Status != payment.OpPending
+	if errors.Is(e, provider.ErrUnsupported) || (puzzling && age > w.limits.ParkAfter) {
 		return w.park(ctx, head, call, e.Reason)
 	}
 	return w.later(ctx, call.Command, max(e.After, w.inquireAfter(age)))

@@ -3,7 +3,6 @@ package worker
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -24,17 +23,6 @@ func (e laterError) Error() string { return "again in " + e.after.String() }
 
 // RetryAfter tells the queue when.
 func (e laterError) RetryAfter() time.Duration { return e.after }
-
-// deadError asks for a burial.
-type deadError struct{ reason string }
-
-func dead(format string, args ...any) error { return deadError{fmt.Sprintf(format, args...)} }
-
-// Error implements error.
-func (e deadError) Error() string { return e.reason }
-
-// Dead tells the queue that no redelivery helps.
-func (e deadError) Dead() bool { return true }
 
 // later has cmd handled again after d: by the queue when that is soon, else by a
 // timer, after which the message is done with.

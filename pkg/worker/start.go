@@ -20,7 +20,10 @@ func (w *Worker) start(ctx context.Context, head payment.Head, cmd payment.Comma
 		intent.Data = payment.OperationRejected{Kind: cmd.Kind, Reason: payment.ReasonInvalid, Detail: err.Error()}
 		return w.reject(ctx, head, cmd, intent)
 	}
-	if data.Account = head.Payment.Account; data.Account == "" {
+	// What was started stays at its account; whoever opens may choose.
+	if _, started := head.Payment.Operation(cmd.ID); started || !data.Kind.Opens() {
+		data.Account = head.Payment.Account
+	} else {
 		data.Account = w.account(cmd)
 	}
 	intent.Data = data
@@ -33,7 +36,7 @@ func (w *Worker) start(ctx context.Context, head payment.Head, cmd payment.Comma
 	}
 	w.probe(IntentStored)
 	op, _ := head.Payment.Operation(cmd.ID)
-	call := provider.Call{Payment: head.Payment, Operation: op, Command: cmd}
+	call := provider.Call{Payment: head.Payment, Operation: op, Command: cmd, Now: intent.At}
 	result, err := w.submit(ctx, call, began.Add(w.limits.SendWindow))
 	w.probe(Answered)
 	return w.record(ctx, head, call, result, err)
@@ -62,7 +65,7 @@ func (w *Worker) record(ctx context.Context, head payment.Head, call provider.Ca
 	if callErr != nil {
 		events = w.failed(call, provider.AsError(callErr))
 	}
-	head, err := w.settle(ctx, head, events)
+	head, err := w.settle(ctx, head, call.Command.ID, events)
 	if err != nil {
 		return err
 	}
@@ -108,14 +111,17 @@ type facts func(p payment.Payment, now time.Time) ([]payment.Event, error)
 // settle appends what fs says, and asks it again when somebody else appended
 // first: an outcome that loses a race is not dropped. While the ledger is away it
 // tries until ctx ends.
-func (w *Worker) settle(ctx context.Context, head payment.Head, fs facts) (payment.Head, error) {
+func (w *Worker) settle(ctx context.Context, head payment.Head, cmd payment.CommandID, fs facts) (payment.Head, error) {
 	for try := 0; ; try++ {
 		next, err := w.appendAll(ctx, head, fs)
 		if err == nil {
 			return next, nil
 		}
-		if ctx.Err() != nil || errors.Is(err, payment.ErrUnmatched) {
+		switch {
+		case ctx.Err() != nil, errors.Is(err, payment.ErrUnmatched):
 			return head, err
+		case errors.Is(err, payment.ErrTooLarge):
+			fs = w.tooLarge(cmd) // what cannot be stored must at least be known
 		}
 		pause(ctx, try)
 		// Whatever was appended or not, the ledger knows.
@@ -123,6 +129,19 @@ func (w *Worker) settle(ctx context.Context, head payment.Head, fs facts) (payme
 		if loadErr == nil {
 			head = fresh
 		}
+	}
+}
+
+// tooLarge gives an operation to a person whose outcome the ledger does not take.
+func (w *Worker) tooLarge(cmd payment.CommandID) facts {
+	return func(p payment.Payment, now time.Time) ([]payment.Event, error) {
+		op, ok := p.Operation(cmd)
+		if !ok || op.Status.Terminal() {
+			return nil, nil
+		}
+		return []payment.Event{event(p, cmd, now, payment.FromWorker, payment.Parked{
+			Attempt: op.Attempt.Number, Reason: payment.ReasonUnclear, Detail: "the outcome is too large to be stored",
+		})}, nil
 	}
 }
 
@@ -153,7 +172,11 @@ func (w *Worker) next(ctx context.Context, head payment.Head, cmd payment.Comman
 	if err != nil {
 		return err
 	}
-	return w.later(ctx, cmd, op.RetryAt.Sub(now))
+	wait := op.RetryAt.Sub(now)
+	if wait <= 0 {
+		wait = w.inquireAfter(now.Sub(op.Attempt.Started))
+	}
+	return w.later(ctx, cmd, wait)
 }
 
 func event(p payment.Payment, c payment.CommandID, now time.Time, from payment.Source, data payment.EventData) payment.Event {

@@ -11,15 +11,15 @@ import (
 
 // sync carries out a sync command: it asks about op and records what is new, and
 // then that it has asked.
-func (w *Worker) sync(ctx context.Context, head payment.Head, cmd payment.Command, op payment.Operation) error {
-	call := provider.Call{Payment: head.Payment, Operation: op, Command: cmd}
+func (w *Worker) sync(ctx context.Context, head payment.Head, cmd payment.Command, op payment.Operation, now time.Time) error {
+	call := provider.Call{Payment: head.Payment, Operation: op, Command: cmd, Now: now}
 	result, err := w.ask(ctx, call)
 	missing := errors.Is(err, provider.ErrNotFound)
 	if err != nil && !missing {
 		e := provider.AsError(err)
 		return w.later(ctx, cmd, max(e.After, w.inquireAfter(head.Payment.UpdatedAt.Sub(head.Payment.CreatedAt))))
 	}
-	head, err = w.settle(ctx, head, func(p payment.Payment, now time.Time) ([]payment.Event, error) {
+	head, err = w.settle(ctx, head, op.ID, func(p payment.Payment, now time.Time) ([]payment.Event, error) {
 		return w.synced(p, cmd, op, result, missing, now)
 	})
 	if err != nil {
@@ -51,9 +51,10 @@ func (w *Worker) synced(p payment.Payment, cmd payment.Command, op payment.Opera
 	return append(events, event(p, cmd.ID, now, payment.FromInquiry, payment.Synced{Found: !missing, Totals: r.Totals})), nil
 }
 
-// abandoned tells whether a buyer has let a checkout's time pass.
+// abandoned tells whether a buyer has let a checkout's time pass. Where the
+// provider has anything under way, the buyer has not.
 func (w *Worker) abandoned(p payment.Payment, op payment.Operation, r payment.Result, missing bool, now time.Time) bool {
 	current, ok := p.Operation(op.ID)
 	waiting := ok && current.Status == payment.OpAction && current.Attempt.Number == op.Attempt.Number
-	return waiting && (missing || !r.Status.Final()) && now.Sub(current.At) >= w.cap.SessionTTL
+	return waiting && (missing || r.Status == payment.NeedBuyer) && now.Sub(current.At) >= w.cap.SessionTTL
 }

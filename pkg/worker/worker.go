@@ -74,7 +74,7 @@ type Limits struct {
 func DefaultLimits() Limits {
 	return Limits{
 		SendWindow: 2 * time.Second, CallTimeout: 12 * time.Second, StoreReserve: 15 * time.Second,
-		ParkAfter: 10 * time.Minute, Pause: 2 * time.Second, LongestNak: 3 * time.Second,
+		ParkAfter: time.Hour, Pause: 2 * time.Second, LongestNak: 3 * time.Second,
 	}
 }
 
@@ -144,9 +144,6 @@ func (w *Worker) once(ctx context.Context, cmd payment.Command) error {
 	if err != nil {
 		return err
 	}
-	if head.Seq > 0 && head.Payment.Provider != cmd.Provider {
-		return dead("payment belongs to %s, not %s", head.Payment.Provider, cmd.Provider)
-	}
 	now, err := w.ledger.Now(ctx)
 	if err != nil {
 		return err
@@ -165,7 +162,7 @@ func (w *Worker) once(ctx context.Context, cmd payment.Command) error {
 	case payment.Recover:
 		return w.recover(ctx, head, cmd, d.Operation, now)
 	case payment.Inquire:
-		return w.sync(ctx, head, cmd, d.Operation)
+		return w.sync(ctx, head, cmd, d.Operation, now)
 	}
 	return fmt.Errorf("worker: verdict %v", d.Verdict)
 }

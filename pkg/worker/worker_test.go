@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -197,14 +196,19 @@ func TestHandle_InvalidCommandIsRejected(t *testing.T) {
 	}
 }
 
-func TestHandle_ForeignPaymentIsBuried(t *testing.T) {
+func TestHandle_ForeignPaymentIsRejected(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, provider.T3)
 	r.authorized(10)
 	cmd := r.command(payment.Capture, "cap", 1)
 	cmd.Provider = payment.Axerve
-	if err := r.worker().Handle(t.Context(), cmd); !errors.As(err, new(deadError)) {
-		t.Errorf("error %v, want a burial", err)
+	for range 2 {
+		if err := r.worker().Handle(t.Context(), cmd); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if p := r.head().Payment; len(p.Rejected) != 1 || p.Provider != payment.Computop {
+		t.Errorf("%d rejections at %s, want one at computop", len(p.Rejected), p.Provider)
 	}
 }
 
@@ -412,12 +416,9 @@ func TestHandle_RemembersTheAccount(t *testing.T) {
 	}
 }
 
-func TestErrors_AreVerbs(t *testing.T) {
+func TestLater_SaysWhen(t *testing.T) {
 	t.Parallel()
 	if l, ok := Later(0).(interface{ RetryAfter() time.Duration }); !ok || l.RetryAfter() <= 0 {
 		t.Error("later does not say when")
-	}
-	if d, ok := dead("because").(interface{ Dead() bool }); !ok || !d.Dead() || !strings.Contains(dead("because").Error(), "because") {
-		t.Error("dead does not say so, or not why")
 	}
 }

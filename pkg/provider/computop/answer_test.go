@@ -289,7 +289,7 @@ func TestCancel_LooksFirst(t *testing.T) {
 		"captured meanwhile":      {totals("13490", "5000", "0"), outcome{failure: provider.Rejected, reason: payment.ReasonState}},
 		"refunded meanwhile":      {totals("13490", "0", "1"), outcome{failure: provider.Rejected, reason: payment.ReasonState}},
 		"nothing is reserved":     {totals("0", "0", "0"), unclear()},
-		"Paygate does not know":   {[]string{"Status", "FAILED", "Code", "22520061", "Description", "PAYMENT NOT FOUND"}, outcome{failure: provider.Rejected, reason: payment.ReasonNotFound}},
+		"Paygate does not know":   {[]string{"Status", "FAILED", "Code", "22520061", "Description", "PAYMENT NOT FOUND"}, outcome{failure: provider.NotSent, reason: payment.ReasonUnclear}},
 		"the inquiry is no help":  {[]string{"Status", "FAILED", "Code", "22520055"}, outcome{failure: provider.NotSent, reason: payment.ReasonUnclear}},
 		"the amounts are missing": {fields("Status", "OK", "Code", "00000000"), outcome{failure: provider.NotSent, reason: payment.ReasonUnclear}},
 	}
@@ -323,7 +323,7 @@ func TestInquire(t *testing.T) {
 	notFound := outcome{failure: provider.NotSent, reason: payment.ReasonNotFound, answered: true}
 	open := func(l *life) provider.Call {
 		op, _ := l.Operation("open")
-		return provider.Call{Payment: l.Payment, Operation: op}
+		return provider.Call{Payment: l.Payment, Operation: op, Now: time.Now()}
 	}
 	started := func(kind payment.Kind, minor int64) func(*testing.T) provider.Call {
 		return func(t *testing.T) provider.Call {
@@ -354,7 +354,7 @@ func TestInquire(t *testing.T) {
 		t.Helper()
 		l := captured(t, 5000)
 		op, _ := l.Operation("capture")
-		return provider.Call{Payment: l.Payment, Operation: op}
+		return provider.Call{Payment: l.Payment, Operation: op, Now: time.Now()}
 	}
 	cases := map[string]struct {
 		call   func(*testing.T) provider.Call
@@ -392,6 +392,7 @@ func TestInquire(t *testing.T) {
 		"a session that expired":                                 {waiting, totals("0", "0", "0", "LastStatus", "EXPIRED"), said(payment.Failed).because(payment.ReasonExpired)},
 		"a payment that Paygate does not know":                   {waiting, []string{"Status", "FAILED", "Code", "22520061"}, notFound},
 		"the same in words":                                      {waiting, []string{"Status", "FAILED", "Description", "PAYMENT NOT FOUND"}, notFound},
+		"an opened payment that is not known to hold a capture":  {started(payment.Capture, 5000), []string{"Status", "FAILED", "Code", "22520061"}, unclear()},
 		"an inquiry that failed":                                 {waiting, []string{"Status", "FAILED", "Code", "22520051"}, unclear()},
 		"an inquiry that was declined, whatever that means":      {waiting, []string{"Status", "FAILED", "Code", "22520100"}, unclear()},
 		"an inquiry refused for our password":                    {waiting, []string{"Status", "FAILED", "Code", "20010007"}, refused(payment.ReasonConfiguration)},

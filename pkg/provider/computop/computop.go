@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/payloom/payloom/pkg/payment"
 	"github.com/payloom/payloom/pkg/provider"
@@ -18,7 +17,6 @@ type Client struct {
 	cfg    Config
 	http   *provider.HTTPClient
 	codecs []*paygate.Codec // newest key first
-	now    func() time.Time
 }
 
 var (
@@ -37,7 +35,7 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{cfg: cfg, http: provider.NewHTTPClient(cfg.HTTP), codecs: codecs, now: time.Now}, nil
+	return &Client{cfg: cfg, http: provider.NewHTTPClient(cfg.HTTP), codecs: codecs}, nil
 }
 
 func codecsOf(cfg Config) ([]*paygate.Codec, error) {

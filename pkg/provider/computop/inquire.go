@@ -46,7 +46,7 @@ func (c *Client) look(ctx context.Context, call provider.Call) (reply, error) {
 	}
 	switch {
 	case answer.code().Detail() == "0061" || strings.EqualFold(answer.get("Description"), "PAYMENT NOT FOUND"):
-		return reply{}, c.notFound(call)
+		return reply{}, notFound(call, answer.open)
 	case answer.open || answer.judge().class != success || answer.totals() == nil:
 		_, err := conclude(call, answer, aboutInquiry(answer.judge()))
 		return reply{}, err
@@ -72,9 +72,15 @@ func (c *Client) inquiry(call provider.Call) request {
 	return request{"inquiry", "inquire24.aspx", inquire24Table, values}
 }
 
-func (c *Client) notFound(call provider.Call) error {
-	a := call.Operation.Attempt
-	if call.Payment.Refs[RefPayID] == "" && c.now().Sub(a.Started) > lookback {
+// notFound says that Paygate does not know the payment, unless that is hard to
+// believe: said without encryption, or of a payment that holds money.
+func notFound(call provider.Call, open bool) error {
+	switch {
+	case open:
+		return answered(provider.Unclear("", "inquiry: not found, said without encryption"))
+	case call.Operation.Kind != payment.Authorize:
+		return answered(provider.Unclear("", "inquiry: the payment was opened and is not known"))
+	case call.Payment.Refs[RefPayID] == "" && call.Now.Sub(call.Operation.Attempt.Started) > lookback:
 		return answered(provider.Unclear("", "inquiry: the attempt is older than what can be found by TransID"))
 	}
 	return &provider.Error{

@@ -220,7 +220,7 @@ func (l *life) start(c payment.CommandID, kind payment.Kind, minor int64, auth *
 	l.add(c, intent)
 	op, _ := l.Operation(c)
 	return provider.Call{
-		Payment: l.Payment, Operation: op,
+		Payment: l.Payment, Operation: op, Now: time.Now(),
 		Command: payment.Command{ID: c, Payment: order, Kind: kind, Amount: money, Authorization: auth},
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/payloom/payloom/pkg/payment"
 	"github.com/payloom/payloom/pkg/provider"
@@ -18,7 +17,6 @@ type Client struct {
 	cfg    Config
 	http   *provider.HTTPClient
 	parser *Parser
-	now    func() time.Time
 }
 
 var (
@@ -34,7 +32,7 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{cfg: cfg, http: provider.NewHTTPClient(cfg.HTTP), parser: parser, now: time.Now}, nil
+	return &Client{cfg: cfg, http: provider.NewHTTPClient(cfg.HTTP), parser: parser}, nil
 }
 
 // Format writes the project's number for every verb: the fields hold secrets.

@@ -119,10 +119,10 @@ func (c *Client) repeats(call provider.Call) bool {
 
 // age returns how long ago the attempt was started, 0 when that is not known.
 func (c *Client) age(call provider.Call) time.Duration {
-	if call.Operation.Attempt.Started.IsZero() {
+	if call.Operation.Attempt.Started.IsZero() || call.Now.IsZero() {
 		return 0
 	}
-	return c.now().Sub(call.Operation.Attempt.Started)
+	return call.Now.Sub(call.Operation.Attempt.Started)
 }
 
 // unexecuted returns what is known when this request was not executed, as result

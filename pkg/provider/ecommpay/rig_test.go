@@ -243,7 +243,7 @@ func (l *life) call() provider.Call {
 		l.t.Fatal("not started")
 	}
 	return provider.Call{
-		Payment: l.Payment, Operation: op,
+		Payment: l.Payment, Operation: op, Now: time.Now(),
 		Command: payment.Command{
 			ID: "pay", Payment: payoutID, Kind: payment.Payout, Amount: op.Amount, Beneficiary: beneficiary(),
 			Description: "canary-description", Reference: "canary-reference",

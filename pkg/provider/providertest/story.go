@@ -64,7 +64,7 @@ func (s *Story) Again(t testing.TB, cmd payment.Command) provider.Call {
 
 func (s *Story) call(cmd payment.Command) provider.Call {
 	op, _ := s.Payment.Operation(cmd.ID)
-	return provider.Call{Payment: s.Payment, Operation: op, Command: cmd}
+	return provider.Call{Payment: s.Payment, Operation: op, Command: cmd, Now: s.now}
 }
 
 // Learn lets the payment learn what was observed, and returns the number of
