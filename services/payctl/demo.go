@@ -28,14 +28,15 @@ type demoOptions struct {
 const leastPayments = 50
 
 func (a *app) demoCommand() *cobra.Command {
-	o := demoOptions{payments: 60, concurrency: 16}
+	o := demoOptions{payments: 100, concurrency: 24}
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Drive payments of every kind through the whole system, and check each",
 		Long: `Demo starts the whole system as "payctl up" does, on free ports, drives payments through its
-public APIs to their ends (authorise and capture, sale, partial capture, refunds, reverse,
-decline, abandon, amount change, recurring), some of them under faults at the provider, and
-checks every state, sum, and the provider's own ledger. It fails when one payment is not as
+public APIs to their ends, at all three providers (authorise and capture, sale, partial
+capture, refunds, reverse, decline, abandon, amount change, recurring; Axerve's page, order
+references and mandates; payouts, reversals and a batch), some of them under faults at the
+provider, and checks every state, sum, and the provider's own ledger. It fails when one payment is not as
 it must be, and names it.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -75,7 +76,10 @@ func (a *app) demo(ctx context.Context, o demoOptions) (err error) {
 // drive runs the scenarios and verifies everything afterwards.
 func (a *app) drive(ctx context.Context, s *stack.Stack, o demoOptions) (demo.Result, verify.Report, error) {
 	u := s.URLs()
-	env := demo.Env{API: api.New(u.Ingress, u.Tracker, s.APIKey(), o.concurrency), Computop: api.NewComputop(u.Simulator, o.concurrency)}
+	env := demo.Env{
+		API: api.New(u.Ingress, u.Tracker, s.APIKey(), o.concurrency), Computop: api.NewComputop(u.Simulator, o.concurrency),
+		Axerve: api.NewAxerve(u.Simulator, o.concurrency), ECommPay: api.NewECommPay(u.Simulator, o.concurrency),
+	}
 	if o.kill {
 		env.KillWorker = func() error {
 			a.console.Note("killing the worker")

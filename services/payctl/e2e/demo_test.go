@@ -3,6 +3,7 @@ package e2e
 import (
 	"testing"
 
+	"github.com/payloom/payloom/services/payctl/internal/api"
 	"github.com/payloom/payloom/services/payctl/internal/demo"
 	"github.com/payloom/payloom/services/payctl/internal/stack"
 )
@@ -12,7 +13,12 @@ func TestDemo_EveryPaymentSettles(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Options{Workers: 2})
 	client, computop := clients(s)
-	env := demo.Env{API: client, Computop: computop, KillWorker: func() error { return s.KillWorkers(stack.Computop) }}
+	at := s.URLs().Simulator
+	env := demo.Env{
+		API: client, Computop: computop, Axerve: api.NewAxerve(at, 16), ECommPay: api.NewECommPay(at, 16), KillWorker: func() error {
+			return s.KillWorkers(stack.Computop)
+		},
+	}
 	result, err := demo.Run(t.Context(), env, demo.Options{Payments: 50})
 	if err != nil {
 		t.Fatal(err)

@@ -84,6 +84,7 @@ type Money struct {
 type Open struct {
 	PaymentID   string     `json:"payment_id,omitempty"`
 	Provider    string     `json:"provider,omitempty"`
+	Account     string     `json:"account,omitempty"`
 	Method      string     `json:"method"`
 	Capture     string     `json:"capture,omitempty"`
 	Country     string     `json:"country,omitempty"`
@@ -93,6 +94,7 @@ type Open struct {
 	Return      *Return    `json:"return_urls,omitempty"`
 	Recurring   *Recurring `json:"recurring,omitempty"`
 	Mandate     string     `json:"mandate,omitempty"`
+	OrderRef    string     `json:"order_reference,omitempty"`
 }
 
 // Return is where the buyer's browser goes.
@@ -108,6 +110,7 @@ type Recurring struct {
 	Cycle    string `json:"cycle"`
 	Interval int    `json:"interval"`
 	Amount   *Money `json:"amount,omitempty"`
+	Only     bool   `json:"only,omitempty"` // agree, and pay nothing yet
 }
 
 // FollowUp is the body of what is asked of an open payment. Without a provider,

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/payloom/payloom/pkg/payment"
 	"github.com/payloom/payloom/services/payctl/internal/api"
 )
 
@@ -19,6 +20,8 @@ import (
 type Env struct {
 	API      *api.Client
 	Computop *api.Computop
+	Axerve   *api.Axerve
+	ECommPay *api.ECommPay
 	// KillWorker kills the worker as a crash would. nil: nobody is killed.
 	KillWorker func() error
 }
@@ -96,7 +99,9 @@ const (
 	// dead worker had in hand to another.
 	killPatience = 3 * time.Minute
 
-	longestSlug = 40 // a payment id has at most 61 characters at Computop
+	// Payment ids have at most 28 characters at Axerve and 61 elsewhere.
+	longestSlug       = 40
+	longestAxerveSlug = 10
 )
 
 // Run drives scenarios in turn until there are enough payments. It returns when
@@ -123,7 +128,7 @@ func Run(ctx context.Context, env Env, o Options) (Result, error) {
 	g.SetLimit(o.Concurrency)
 	for i, s := range plan {
 		g.Go(func() error {
-			out := one(ctx, env, o.Patience, s, fmt.Sprintf("demo-%s-%02d-%s", series, i+1, slug(s.name)))
+			out := one(ctx, env, o.Patience, s, s.id(series, i+1))
 			mu.Lock()
 			defer mu.Unlock()
 			result.Outcomes[i] = out
@@ -136,7 +141,17 @@ func Run(ctx context.Context, env Env, o Options) (Result, error) {
 	return result, ctx.Err()
 }
 
-// planFor lists what is run: those that take long first, then all in turn.
+// id names the payment of the i-th run.
+func (s scenario) id(series string, i int) string {
+	longest := longestSlug
+	if s.provider == payment.Axerve {
+		longest = longestAxerveSlug
+	}
+	return fmt.Sprintf("demo-%s-%02d-%s", series, i, slug(s.name, longest))
+}
+
+// planFor lists what is run: every scenario once, those that take long first, and
+// then the plain ones in turn.
 func planFor(payments int, kill bool) []scenario {
 	var plan []scenario
 	n := 0
@@ -147,7 +162,7 @@ func planFor(payments int, kill bool) []scenario {
 	if kill {
 		add(killed())
 	}
-	for _, s := range troubled() {
+	for _, s := range slices.Concat(troubled(), once(), plain()) {
 		add(s)
 	}
 	for i := 0; n < payments; i++ {
@@ -158,7 +173,7 @@ func planFor(payments int, kill bool) []scenario {
 }
 
 func one(ctx context.Context, env Env, patience time.Duration, s scenario, name string) Outcome {
-	r := &runner{env: env, patience: patience, name: name}
+	r := &runner{env: env, patience: patience, name: name, desk: env.desk(s.provider)}
 	began := time.Now()
 	err := s.run(ctx, r)
 	if err == nil {
@@ -172,7 +187,7 @@ func one(ctx context.Context, env Env, patience time.Duration, s scenario, name 
 }
 
 // slug makes a scenario's name fit a payment id.
-func slug(name string) string {
+func slug(name string, longest int) string {
 	text := strings.Map(func(c rune) rune {
 		switch {
 		case c >= 'a' && c <= 'z', c >= '0' && c <= '9':
@@ -182,5 +197,5 @@ func slug(name string) string {
 		}
 		return -1
 	}, strings.ToLower(name))
-	return strings.Trim(text[:min(len(text), longestSlug)], "-")
+	return strings.Trim(text[:min(len(text), longest)], "-")
 }

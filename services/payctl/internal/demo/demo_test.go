@@ -3,28 +3,48 @@ package demo
 import (
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/payloom/payloom/pkg/payment"
-	"github.com/payloom/payloom/pkg/provider/computop/computopsim"
+	"github.com/payloom/payloom/pkg/provider/axerve"
+	"github.com/payloom/payloom/pkg/provider/computop"
+	"github.com/payloom/payloom/pkg/provider/ecommpay"
+	"github.com/payloom/payloom/services/payctl/internal/api"
 )
+
+// everything is every scenario there is.
+func everything() []scenario {
+	return slices.Concat(plain(), troubled(), once(), []scenario{killed()})
+}
 
 func TestPlanFor_HasEveryScenarioAndEnoughPayments(t *testing.T) {
 	t.Parallel()
-	for _, payments := range []int{50, 51, 60, 200} {
-		seen := map[string]bool{}
+	least := 0
+	for _, s := range everything() {
+		least += s.payments
+	}
+	for _, payments := range []int{50, 51, least, least + 1, 200} {
+		seen := map[string]int{}
 		n := 0
 		for _, s := range planFor(payments, true) {
-			seen[s.name] = true
+			seen[s.name]++
 			n += s.payments
 		}
-		if n < payments || n > payments+1 {
+		if n < payments || n > max(payments, least)+1 {
 			t.Errorf("a plan of %d payments for %d", n, payments)
 		}
-		for _, s := range append(append(plain(), troubled()...), killed()) {
-			if !seen[s.name] {
+		for _, s := range everything() {
+			if seen[s.name] == 0 {
 				t.Errorf("%d payments leave out %q", payments, s.name)
+			}
+		}
+		for _, s := range once() {
+			if seen[s.name] != 1 {
+				t.Errorf("%q is run %d times", s.name, seen[s.name])
 			}
 		}
 	}
@@ -37,29 +57,68 @@ func TestPlanFor_HasEveryScenarioAndEnoughPayments(t *testing.T) {
 
 func TestNames_FitAPaymentID(t *testing.T) {
 	t.Parallel()
-	for _, s := range append(append(plain(), troubled()...), killed()) {
-		name := fmt.Sprintf("demo-abcdef-99-%s-2", slug(s.name))
-		if err := payment.ID(name).Validate(); err != nil || len(name) > 61 {
-			t.Errorf("%s has %d characters: %v", name, len(name), err)
+	patterns := map[payment.Provider]*regexp.Regexp{
+		payment.Computop: computop.Capability().Limits.PaymentID, payment.Axerve: axerve.Capability().Limits.PaymentID,
+		payment.ECommPay: ecommpay.Capability().Limits.PaymentID,
+	}
+	names := map[string]bool{}
+	for _, s := range everything() {
+		if names[s.name] {
+			t.Errorf("two scenarios are called %q", s.name)
 		}
+		names[s.name] = true
+		id := s.id("abcdef", 100) + "-" + strconv.Itoa(s.payments)
+		if err := payment.ID(id).Validate(); err != nil || !patterns[s.provider].MatchString(id) {
+			t.Errorf("%s is no payment id at %s: %v", id, s.provider, err)
+		}
+	}
+}
+
+func TestCheckLines(t *testing.T) {
+	t.Parallel()
+	good := func() []api.BatchLine {
+		var all []api.BatchLine
+		for n := 1; n <= batchLines; n++ {
+			l := api.BatchLine{Line: n, Status: "accepted"}
+			if field := badLines()[n]; field != "" {
+				l.Status, l.Errors = "rejected", []api.BatchFault{{Field: field}}
+			}
+			all = append(all, l)
+		}
+		return all
+	}
+	tests := map[string]struct {
+		spoil func([]api.BatchLine) []api.BatchLine
+		err   error
+	}{
+		"as expected":             {func(l []api.BatchLine) []api.BatchLine { return l }, nil},
+		"a line without a result": {func(l []api.BatchLine) []api.BatchLine { return l[1:] }, ErrLost},
+		"a bad line taken":        {func(l []api.BatchLine) []api.BatchLine { l[6].Status = "accepted"; return l }, ErrWrong},
+		"a good line refused":     {func(l []api.BatchLine) []api.BatchLine { l[0].Status = "rejected"; return l }, ErrWrong},
+		"the wrong field named":   {func(l []api.BatchLine) []api.BatchLine { l[6].Errors[0].Field = "amount"; return l }, ErrWrong},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if err := checkLines(tt.spoil(good())); !errors.Is(err, tt.err) {
+				t.Errorf("%v, want %v", err, tt.err)
+			}
+		})
 	}
 }
 
 func TestCompare(t *testing.T) {
 	t.Parallel()
-	entry := func(k computopsim.Kind, amount int64) computopsim.Entry {
-		return computopsim.Entry{Kind: k, Amount: amount}
-	}
-	authorized, captured := entry(computopsim.KindAuthorize, 10), entry(computopsim.KindCapture, 10)
-	want := []effect{{computopsim.KindAuthorize, 10}, {computopsim.KindCapture, 10}}
+	authorized, captured := effect{kindAuthorize, 10}, effect{kindCapture, 10}
+	want := []effect{{kindAuthorize, 10}, {kindCapture, 10}}
 	tests := map[string]struct {
-		ledger []computopsim.Entry
+		ledger []effect
 		err    error
 	}{
-		"as expected":           {[]computopsim.Entry{authorized, captured}, nil},
-		"one is missing":        {[]computopsim.Entry{authorized}, ErrLost},
-		"one is there twice":    {[]computopsim.Entry{authorized, captured, captured}, ErrDoubled},
-		"one of another amount": {[]computopsim.Entry{authorized, entry(computopsim.KindCapture, 9)}, ErrDoubled},
+		"as expected":           {[]effect{authorized, captured}, nil},
+		"one is missing":        {[]effect{authorized}, ErrLost},
+		"one is there twice":    {[]effect{authorized, captured, captured}, ErrDoubled},
+		"one of another amount": {[]effect{authorized, {kindCapture, 9}}, ErrDoubled},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -2,7 +2,6 @@ package demo
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -19,16 +18,11 @@ type runner struct {
 	env      Env
 	patience time.Duration
 	name     string
+	desk     desk
 	ids      []string
 	requests int
 	faults   []int               // ids of the rules that were added
 	expected map[string][]effect // by payment
-}
-
-// effect is one entry that the provider's ledger must have.
-type effect struct {
-	kind   computopsim.Kind
-	amount int64
 }
 
 func money(value int64) *api.Money { return &api.Money{Value: value, Currency: currency} }
@@ -81,7 +75,7 @@ func (r *runner) paid(ctx context.Context, amount int64, mode, state string, mor
 	if err := r.decide(ctx, id, computopsim.Approve); err != nil {
 		return id, err
 	}
-	r.expect(id, either(mode == automatic, computopsim.KindCharge, computopsim.KindAuthorize), amount)
+	r.expect(id, either(mode == automatic, kindCharge, kindAuthorize), amount)
 	_, err = r.reach(ctx, id, state)
 	return id, err
 }
@@ -109,12 +103,12 @@ func (r *runner) follow(ctx context.Context, id, what string, body api.FollowUp)
 }
 
 func (r *runner) capture(ctx context.Context, id string, amount int64) error {
-	r.expect(id, computopsim.KindCapture, amount)
+	r.expect(id, kindCapture, amount)
 	return r.follow(ctx, id, "captures", api.FollowUp{Amount: money(amount)})
 }
 
 func (r *runner) refund(ctx context.Context, id string, amount int64) error {
-	r.expect(id, computopsim.KindRefund, amount)
+	r.expect(id, kindRefund, amount)
 	return r.follow(ctx, id, "refunds", api.FollowUp{Amount: money(amount), Description: "demo"})
 }
 
@@ -178,77 +172,11 @@ func (r *runner) sums(ctx context.Context, id, state string, authorized, capture
 }
 
 // expect writes down an effect that the ledger must show.
-func (r *runner) expect(id string, kind computopsim.Kind, amount int64) {
+func (r *runner) expect(id string, kind kind, amount int64) {
 	if r.expected == nil {
 		r.expected = map[string][]effect{}
 	}
 	r.expected[id] = append(r.expected[id], effect{kind, amount})
-}
-
-// fault makes something go wrong for one payment, once unless the rule says
-// otherwise.
-func (r *runner) fault(ctx context.Context, id string, rule computopsim.Rule) error {
-	rule.TransID = id
-	if rule.Times == 0 {
-		rule.Times = 1
-	}
-	added, err := r.env.Computop.AddRule(ctx, rule)
-	if err != nil {
-		return fmt.Errorf("%w: script %s: %w", ErrWrong, rule.Fault, err)
-	}
-	r.faults = append(r.faults, added.ID)
-	return nil
-}
-
-// checkFaults checks that every fault has happened: a run that met none proves
-// nothing. It removes them.
-func (r *runner) checkFaults(ctx context.Context) error {
-	if len(r.faults) == 0 {
-		return nil
-	}
-	rules, err := r.env.Computop.Rules(ctx)
-	if err != nil {
-		return fmt.Errorf("%w: read the faults: %w", ErrWrong, err)
-	}
-	var errs []error
-	for _, rule := range rules {
-		if slices.Contains(r.faults, rule.ID) && rule.Hits == 0 {
-			errs = append(errs, fmt.Errorf("%w: payment %s: the fault %s of %s never happened", ErrWrong, rule.TransID, rule.Fault, rule.Operation))
-		}
-	}
-	for _, id := range r.faults {
-		errs = append(errs, r.env.Computop.RemoveRule(ctx, id))
-	}
-	return errors.Join(errs...)
-}
-
-// checkLedgers compares the provider's ledger with what was expected: each effect
-// once, and no other.
-func (r *runner) checkLedgers(ctx context.Context) error {
-	var errs []error
-	for _, id := range r.ids {
-		entries, err := r.env.Computop.Ledger(ctx, id)
-		if err != nil {
-			return fmt.Errorf("%w: read the ledger: %w", ErrWrong, err)
-		}
-		errs = append(errs, compare(id, entries, r.expected[id]))
-	}
-	return errors.Join(errs...)
-}
-
-func compare(id string, entries []computopsim.Entry, want []effect) error {
-	left := slices.Clone(want)
-	for _, e := range entries {
-		i := slices.Index(left, effect{e.Kind, e.Amount})
-		if i < 0 {
-			return fmt.Errorf("%w: payment %s: the ledger has a %s of %d too many", ErrDoubled, id, e.Kind, e.Amount)
-		}
-		left = slices.Delete(left, i, i+1)
-	}
-	if len(left) > 0 {
-		return fmt.Errorf("%w: payment %s: the ledger lacks a %s of %d", ErrLost, id, left[0].kind, left[0].amount)
-	}
-	return nil
 }
 
 func either[T any](cond bool, yes, no T) T {

@@ -2,10 +2,11 @@ package demo
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/payloom/payloom/pkg/payment"
 	"github.com/payloom/payloom/pkg/provider/computop/computopsim"
 	"github.com/payloom/payloom/services/payctl/internal/api"
 )
@@ -13,45 +14,55 @@ import (
 // scenario is one way in which payments go.
 type scenario struct {
 	name     string
+	provider payment.Provider
 	payments int // how many payments one run drives
 	run      func(ctx context.Context, r *runner) error
 }
 
 // plain lists the scenarios in which nothing goes wrong.
 func plain() []scenario {
+	return slices.Concat(plainComputop(), plainAxerve(), plainECommPay())
+}
+
+// troubled lists those with faults, the longest first.
+func troubled() []scenario {
+	return slices.Concat(troubledComputop(), troubledAxerve(), troubledECommPay())
+}
+
+func plainComputop() []scenario {
 	return []scenario{
-		{"authorise and capture", 1, authorizeAndCapture},
-		{"direct sale", 1, sale},
-		{"partial capture", 1, partialCapture},
-		{"two partial refunds", 1, twoRefunds},
-		{"full refund", 1, fullRefund},
-		{"reverse", 1, reverse},
-		{"decline", 1, decline},
-		{"abandon", 1, abandon},
-		{"amount change", 1, amountChange},
-		{"recurring, first and next", 2, recurring},
+		{"authorise and capture", payment.Computop, 1, authorizeAndCapture},
+		{"direct sale", payment.Computop, 1, sale},
+		{"partial capture", payment.Computop, 1, partialCapture},
+		{"two partial refunds", payment.Computop, 1, twoRefunds},
+		{"full refund", payment.Computop, 1, fullRefund},
+		{"reverse", payment.Computop, 1, reverse},
+		{"decline", payment.Computop, 1, decline},
+		{"abandon", payment.Computop, 1, abandon},
+		{"amount change", payment.Computop, 1, amountChange},
+		{"recurring, first and next", payment.Computop, 2, recurring},
 	}
 }
 
-// troubled lists those with faults, the longest first. Where the notify of the
-// outcome vanishes too, only an inquiry can tell what became of the money.
-func troubled() []scenario {
+// troubledComputop: where the notify of the outcome vanishes too, only an inquiry
+// can tell what became of the money.
+func troubledComputop() []scenario {
 	capture, credit := computopsim.OpCapture, computopsim.OpCredit
 	captured, refunded, authorized := computopsim.OpNotifyCapture, computopsim.OpNotifyCredit, computopsim.OpNotifyAuth
-	silent := computopsim.Rule{Operation: captured, Fault: computopsim.FaultVanish}
+	silent := atComputop(computopsim.Rule{Operation: captured, Fault: computopsim.FaultVanish})
 	return []scenario{
-		{"capture, no answer, no notify", 1, captureUnder(computopsim.Rule{Operation: capture, Fault: computopsim.FaultTimeoutAfter}, silent)},
-		{"capture, no answer", 1, captureUnder(computopsim.Rule{Operation: capture, Fault: computopsim.FaultTimeoutAfter})},
-		{"capture, reset after effect", 1, captureUnder(computopsim.Rule{Operation: capture, Fault: computopsim.FaultResetAfter}, silent)},
-		{"capture, 500 after effect", 1, captureUnder(computopsim.Rule{Operation: capture, Fault: computopsim.FaultHTTP500After}, silent)},
-		{"capture, garbage after effect", 1, captureUnder(computopsim.Rule{Operation: capture, Fault: computopsim.FaultGarbageAfter}, silent)},
-		{"refund, reset after effect", 1, refundUnder(
-			computopsim.Rule{Operation: credit, Fault: computopsim.FaultResetAfter}, computopsim.Rule{Operation: refunded, Fault: computopsim.FaultVanish})},
-		{"capture, throttled", 1, captureUnder(computopsim.Rule{Operation: capture, Fault: computopsim.FaultThrottled, Delay: time.Second})},
-		{"notify three times", 1, captureUnder(computopsim.Rule{Operation: authorized, Fault: computopsim.FaultDuplicate, Count: 2})},
-		{"notify late", 1, captureUnder(computopsim.Rule{Operation: authorized, Fault: computopsim.FaultLate, Delay: 3 * time.Second})},
-		{"notify after a forged one", 1, captureUnder(computopsim.Rule{Operation: authorized, Fault: computopsim.FaultForged})},
-		{"notify of the capture, forged first", 1, captureUnder(computopsim.Rule{Operation: captured, Fault: computopsim.FaultForged})},
+		{"capture, no answer, no notify", payment.Computop, 1, captureUnder(atComputop(computopsim.Rule{Operation: capture, Fault: computopsim.FaultTimeoutAfter}), silent)},
+		{"capture, no answer", payment.Computop, 1, captureUnder(atComputop(computopsim.Rule{Operation: capture, Fault: computopsim.FaultTimeoutAfter}))},
+		{"capture, reset after effect", payment.Computop, 1, captureUnder(atComputop(computopsim.Rule{Operation: capture, Fault: computopsim.FaultResetAfter}), silent)},
+		{"capture, 500 after effect", payment.Computop, 1, captureUnder(atComputop(computopsim.Rule{Operation: capture, Fault: computopsim.FaultHTTP500After}), silent)},
+		{"capture, garbage after effect", payment.Computop, 1, captureUnder(atComputop(computopsim.Rule{Operation: capture, Fault: computopsim.FaultGarbageAfter}), silent)},
+		{"refund, reset after effect", payment.Computop, 1, refundUnder(
+			atComputop(computopsim.Rule{Operation: credit, Fault: computopsim.FaultResetAfter}), atComputop(computopsim.Rule{Operation: refunded, Fault: computopsim.FaultVanish}))},
+		{"capture, throttled", payment.Computop, 1, captureUnder(atComputop(computopsim.Rule{Operation: capture, Fault: computopsim.FaultThrottled, Delay: time.Second}))},
+		{"notify three times", payment.Computop, 1, captureUnder(atComputop(computopsim.Rule{Operation: authorized, Fault: computopsim.FaultDuplicate, Count: 2}))},
+		{"notify late", payment.Computop, 1, captureUnder(atComputop(computopsim.Rule{Operation: authorized, Fault: computopsim.FaultLate, Delay: 3 * time.Second}))},
+		{"notify after a forged one", payment.Computop, 1, captureUnder(atComputop(computopsim.Rule{Operation: authorized, Fault: computopsim.FaultForged}))},
+		{"notify of the capture, forged first", payment.Computop, 1, captureUnder(atComputop(computopsim.Rule{Operation: captured, Fault: computopsim.FaultForged}))},
 	}
 }
 
@@ -114,7 +125,7 @@ func reverse(ctx context.Context, r *runner) error {
 	if err != nil {
 		return err
 	}
-	r.expect(id, computopsim.KindReverse, 7000)
+	r.expect(id, kindReverse, 7000)
 	if err := r.follow(ctx, id, "cancel", api.FollowUp{}); err != nil {
 		return err
 	}
@@ -155,7 +166,7 @@ func amountChange(ctx context.Context, r *runner) error {
 	if err := r.decide(ctx, id, computopsim.Approve); err != nil {
 		return err
 	}
-	r.expect(id, computopsim.KindAuthorize, 5800)
+	r.expect(id, kindAuthorize, 5800)
 	if _, err := r.reach(ctx, id, "authorized"); err != nil {
 		return err
 	}
@@ -171,7 +182,7 @@ func recurring(ctx context.Context, r *runner) error {
 		return err
 	}
 	next := r.newID()
-	r.expect(next, computopsim.KindCharge, 999)
+	r.expect(next, kindCharge, 999)
 	if _, err := r.send(ctx, "/v1/payments", Charge(next, mandate, 999)); err != nil {
 		return err
 	}
@@ -211,25 +222,25 @@ func Charge(id, mandate string, amount int64) api.Open {
 // Mandate drives the first payment of a series and returns the right to charge
 // again. id names the payment.
 func Mandate(ctx context.Context, env Env, id string) (string, error) {
-	return (&runner{env: env, patience: defaultPatience, name: id}).mandate(ctx)
+	return (&runner{env: env, patience: defaultPatience, name: id, desk: env.desk(payment.Computop)}).mandate(ctx)
 }
 
 // captureUnder authorises and captures while something goes wrong.
-func captureUnder(rules ...computopsim.Rule) func(context.Context, *runner) error {
-	return under(authorizeAndCapture, rules...)
+func captureUnder(faults ...fault) func(context.Context, *runner) error {
+	return under(authorizeAndCapture, faults...)
 }
 
 // refundUnder sells and refunds while something goes wrong.
-func refundUnder(rules ...computopsim.Rule) func(context.Context, *runner) error {
-	return under(fullRefund, rules...)
+func refundUnder(faults ...fault) func(context.Context, *runner) error {
+	return under(fullRefund, faults...)
 }
 
 // under runs a scenario of one payment, which has the run's name, with faults that
 // are there before it is.
-func under(run func(context.Context, *runner) error, rules ...computopsim.Rule) func(context.Context, *runner) error {
+func under(run func(context.Context, *runner) error, faults ...fault) func(context.Context, *runner) error {
 	return func(ctx context.Context, r *runner) error {
-		for _, rule := range rules {
-			if err := r.fault(ctx, r.name, rule); err != nil {
+		for _, f := range faults {
+			if err := r.fault(ctx, r.name, f); err != nil {
 				return err
 			}
 		}
@@ -240,11 +251,11 @@ func under(run func(context.Context, *runner) error, rules ...computopsim.Rule) 
 // killed captures while the worker is killed between intent and outcome: the money
 // has moved, nobody was left to hear of it, and no notify tells.
 func killed() scenario {
-	return scenario{"capture, worker killed before the outcome", 1, func(ctx context.Context, r *runner) error {
+	return scenario{"capture, worker killed before the outcome", payment.Computop, 1, func(ctx context.Context, r *runner) error {
 		for _, rule := range []computopsim.Rule{
 			{Operation: computopsim.OpCapture, Fault: computopsim.FaultTimeoutAfter}, {Operation: computopsim.OpNotifyCapture, Fault: computopsim.FaultVanish},
 		} {
-			if err := r.fault(ctx, r.name, rule); err != nil {
+			if err := r.fault(ctx, r.name, atComputop(rule)); err != nil {
 				return err
 			}
 		}
@@ -252,11 +263,11 @@ func killed() scenario {
 		if err != nil {
 			return err
 		}
-		r.expect(id, computopsim.KindCapture, 4999)
+		r.expect(id, kindCapture, 4999)
 		if _, err := r.send(ctx, "/v1/payments/"+id+"/captures", api.FollowUp{Amount: money(4999)}); err != nil {
 			return err
 		}
-		if err := r.effect(ctx, id, computopsim.KindCapture); err != nil {
+		if err := r.effect(ctx, id, kindCapture); err != nil {
 			return err
 		}
 		if err := r.env.KillWorker(); err != nil {
@@ -264,23 +275,4 @@ func killed() scenario {
 		}
 		return r.sums(ctx, id, "captured", 4999, 4999, 0)
 	}}
-}
-
-// effect waits until the provider's ledger shows an effect.
-func (r *runner) effect(ctx context.Context, id string, kind computopsim.Kind) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, r.patience, ErrStuck)
-	defer cancel()
-	for {
-		entries, err := r.env.Computop.Ledger(ctx, id)
-		for _, e := range entries {
-			if e.Kind == kind {
-				return nil
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%w: payment %s: no %s at the provider", errors.Join(context.Cause(ctx), err), id, kind)
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
 }
