@@ -81,6 +81,15 @@ func TestDecide(t *testing.T) {
 			rules: func(r *payment.Rules) { r.OneRefundAtATime = true },
 			cmd:   command(payment.Refund, "second", 40), want: payment.NotYet,
 		},
+		"a capture beside a pending cancel waits": {
+			given: func(l *ledger) {
+				auth(500)(l)
+				c := command(payment.Cancel, "stop", 0)
+				l.mustStart(c)
+				l.observe(answer(c, payment.Result{Status: payment.Pending}))
+			},
+			cmd: capture, want: payment.NotYet,
+		},
 		"a cancel after a capture is refused": {
 			given: captured(100, 100), cmd: command(payment.Cancel, "c", 0), want: payment.Reject, reason: payment.ReasonState,
 		},

@@ -1,0 +1,213 @@
+package payment_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/payloom/payloom/pkg/payment"
+)
+
+// voidedOnce returns a ledger with a capture of 100 whose first attempt was voided
+// and whose second is under way.
+func voidedOnce(t *testing.T) (*ledger, payment.Command) {
+	t.Helper()
+	l := authorized(t, 100)
+	c := command(payment.Capture, "cap", 100)
+	l.mustStart(c)
+	l.append(payment.Event{Command: c.ID, At: l.now, Data: payment.AttemptVoided{Attempt: 1}})
+	l.mustStart(c)
+	return l, c
+}
+
+// ofAttempt returns the answer to attempt n of c.
+func ofAttempt(n int, c payment.Command, r payment.Result) payment.Observation {
+	o := answer(c, r)
+	o.Attempt = n
+	return o
+}
+
+// mustFreeze observes o, which must be recorded as a late outcome and nothing else.
+func (l *ledger) mustFreeze(o payment.Observation) {
+	l.t.Helper()
+	events := l.observe(o)
+	if len(events) != 1 || events[0].Data.Type() != payment.TypeLateOutcome || l.p.Frozen == "" {
+		l.t.Fatalf("events %v, frozen %q; want a late outcome that freezes", events, l.p.Frozen)
+	}
+}
+
+func TestObserve_FormerAttempt(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		second *payment.Result // what became of the second attempt; nil: nothing yet
+		first  payment.Result  // what is told of the first
+		freeze bool
+	}{
+		"a success beside the second's may be a second effect":   {ptr(approved("c2", 100)), approved("c1", 100), true},
+		"a success without a reference may be one as well":       {ptr(approved("c2", 100)), approved("", 100), true},
+		"a success under the same reference is the same":         {ptr(approved("c2", 100)), approved("c2", 100), false},
+		"a success while the second is under way may become one": {nil, approved("c1", 100), true},
+		"a decline has no effect":                                {ptr(approved("c2", 100)), payment.Result{Status: payment.Declined, Ref: "c1"}, false},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, c := voidedOnce(t)
+			if tc.second != nil {
+				l.observe(ofAttempt(2, c, *tc.second))
+				checkState(t, l.p, payment.StateCaptured)
+			}
+			if tc.freeze {
+				l.mustFreeze(ofAttempt(1, c, tc.first))
+				return
+			}
+			if events := l.observe(ofAttempt(1, c, tc.first)); len(events) != 0 {
+				t.Errorf("events %v, want none", events)
+			}
+		})
+	}
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// TestObserve_CallbackUnderAFormerKey: the provider has authorised twice, once
+// under a key that was given up.
+func TestObserve_CallbackUnderAFormerKey(t *testing.T) {
+	t.Parallel()
+	for ref, freeze := range map[string]bool{"a1": true, "": true, "a2": false} {
+		t.Run(fmt.Sprintf("with reference %q", ref), func(t *testing.T) {
+			t.Parallel()
+			l := newLedger(t)
+			c := command(payment.Authorize, "open", 100)
+			l.mustStart(c)
+			l.append(payment.Event{Command: c.ID, At: l.now, Data: payment.AttemptVoided{Attempt: 1}})
+			l.mustStart(c)
+			l.observe(ofAttempt(2, c, approved("a2", 100)))
+			checkState(t, l.p, payment.StateAuthorized)
+			told := callback(payment.Authorize, approved(ref, 100))
+			if freeze {
+				l.mustFreeze(told)
+			} else if l.observe(told); l.p.Frozen != "" {
+				t.Errorf("frozen: %s", l.p.Frozen)
+			}
+		})
+	}
+}
+
+func TestDecide_FrozenStartsNothingThatWaits(t *testing.T) {
+	t.Parallel()
+	l, c := voidedOnce(t)
+	l.mustFreeze(ofAttempt(1, c, approved("c1", 100)))
+	l.append(payment.Event{Command: c.ID, At: l.now, Data: payment.AttemptNotSent{Attempt: 2}})
+	d := l.decide(c, rules())
+	if rej, ok := d.Event.Data.(payment.OperationRejected); !ok || rej.Reason != payment.ReasonFrozen {
+		t.Fatalf("verdict %s (%+v), want a rejection as frozen", d.Verdict, d.Event.Data)
+	}
+	if op, _ := l.p.Operation(c.ID); op.Status != payment.OpRejected {
+		t.Errorf("the operation is %s, want rejected", op.Status)
+	}
+}
+
+// TestObserve_ParkedTakesItsFinalWord: what a person was called for may still
+// settle itself.
+func TestObserve_ParkedTakesItsFinalWord(t *testing.T) {
+	t.Parallel()
+	words := map[string]struct {
+		result payment.Result
+		want   payment.OpStatus
+	}{
+		"approved":                {approved("c1", 100), payment.OpSucceeded},
+		"declined":                {payment.Result{Status: payment.Declined}, payment.OpDeclined},
+		"failed":                  {payment.Result{Status: payment.Failed}, payment.OpFailed},
+		"pending is none":         {payment.Result{Status: payment.Pending}, payment.OpParked},
+		"another amount is none":  {approved("c1", 99), payment.OpParked},
+		"asking for a buyer, too": {payment.Result{Status: payment.NeedBuyer, Action: &payment.Action{}}, payment.OpParked},
+	}
+	for name, tc := range words {
+		for _, from := range []payment.Source{payment.FromCallback, payment.FromInquiry} {
+			t.Run(fmt.Sprintf("%s by %s", name, from), func(t *testing.T) {
+				t.Parallel()
+				l := authorized(t, 100)
+				c := command(payment.Capture, "cap", 100)
+				l.mustStart(c)
+				l.append(payment.Event{Command: c.ID, At: l.now, Data: payment.Parked{Attempt: 1}})
+				o := answer(c, tc.result)
+				if o.Source = from; from == payment.FromCallback {
+					o.Command, o.Attempt, o.Kind, o.Key = "", 0, payment.Capture, "order-1"
+				}
+				l.observe(o)
+				if op, _ := l.p.Operation(c.ID); op.Status != tc.want || l.p.Frozen != "" {
+					t.Errorf("operation is %s, frozen %q; want %s", op.Status, l.p.Frozen, tc.want)
+				}
+			})
+		}
+	}
+}
+
+// TestDecide_GateCountsFromTheOpening: syncs keep changing the payment, and the
+// callback never comes.
+func TestDecide_GateCountsFromTheOpening(t *testing.T) {
+	t.Parallel()
+	l, r := newLedger(t), rules()
+	gate(&r)
+	byInquiry(500)(l)
+	c := command(payment.Capture, "cap", 400)
+	for i := 1; i <= 10; i++ {
+		l.now = epoch.Add(time.Duration(i) * 2 * time.Hour)
+		l.append(payment.Event{Command: command(payment.Sync, fmt.Sprint(i), 0).ID, At: l.now, Data: payment.Synced{Found: true}})
+	}
+	for after, want := range map[time.Duration]payment.Verdict{22*time.Hour - 1: payment.NotYet, 22 * time.Hour: payment.Start} {
+		if d := payment.Decide(l.p, c, epoch.Add(after), r); d.Verdict != want {
+			t.Errorf("%s after the opening: %s, want %s", after, d.Verdict, want)
+		}
+	}
+}
+
+// at returns c as sent to provider p.
+func at(p payment.Provider, c payment.Command) payment.Command {
+	c.Provider = p
+	return c
+}
+
+func TestDecide_WhoeverOpensHasThePayment(t *testing.T) {
+	t.Parallel()
+	l := newLedger(t)
+	l.now = epoch.Add(time.Hour) // patience is over
+	if d := l.decide(at(payment.Axerve, command(payment.Capture, "early", 100)), rules()); d.Verdict != payment.Reject {
+		t.Fatalf("a capture of nothing: %s, want reject", d.Verdict)
+	}
+	l.mustStart(command(payment.Authorize, "open", 100))
+	if l.p.Provider != payment.Computop {
+		t.Errorf("the payment is at %s, want computop", l.p.Provider)
+	}
+	for _, kind := range payment.Kinds() {
+		c := at(payment.Axerve, command(kind, "stray-"+string(kind), 50))
+		d := l.decide(c, rules())
+		if rej, ok := d.Event.Data.(payment.OperationRejected); !ok || rej.Reason != payment.ReasonExists || d.Event.Provider != payment.Computop {
+			t.Errorf("%s elsewhere: %s %+v at %q, want a rejection on computop's ledger", kind, d.Verdict, d.Event.Data, d.Event.Provider)
+		}
+		if d := l.decide(c, rules()); d.Verdict != payment.Done {
+			t.Errorf("%s elsewhere, again: %s, want done", kind, d.Verdict)
+		}
+	}
+	if l.p.Provider != payment.Computop || l.p.State != payment.StateProcessing {
+		t.Errorf("the payment is %s at %s", l.p.State, l.p.Provider)
+	}
+}
+
+func TestObserve_CutsWhatAProviderTells(t *testing.T) {
+	t.Parallel()
+	l := newLedger(t)
+	c := command(payment.Authorize, "open", 100)
+	l.mustStart(c)
+	r := approved(strings.Repeat("r", 4096), 100)
+	r.Code, r.Refs = "x"+strings.Repeat("ü", 4096), map[string]string{"id": strings.Repeat("x", 4096)}
+	l.observe(answer(c, r))
+	checkState(t, l.p, payment.StateAuthorized)
+	op, _ := l.p.Operation(c.ID)
+	if len(op.Ref) != 128 || len(op.Code) > 64 || !utf8.ValidString(op.Code) || len(l.p.Refs["id"]) != 256 {
+		t.Errorf("kept are %d, %d and %d bytes, valid %v", len(op.Ref), len(op.Code), len(l.p.Refs["id"]), utf8.ValidString(op.Code))
+	}
+}
