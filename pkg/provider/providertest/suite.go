@@ -71,6 +71,7 @@ func rows() []row {
 		{"an unsupported kind is rejected without a call", unsupported},
 		{"a malformed amount is rejected without a call", malformed},
 		{"a stranger is not found", eachSubject(stranger)},
+		{"an earlier operation is not taken for this one", eachSubject(earlier)},
 		{"a deadline is respected", eachSubject(deadline)},
 		{"a cancelled call is not made", eachSubject(cancelled)},
 		{"amounts are exact or refused", amounts},
