@@ -129,7 +129,7 @@ func (a *app) printStack(s *stack.Stack) error {
 		{"commands (ingress)", u.Ingress}, {"queries (state-tracker)", u.Tracker}, {"callbacks (notify-receiver)", u.Notify},
 		{"simulator and shop", u.Simulator}, {"broker", client}, {"durability", s.Durability()},
 		{"API key of merchant " + stack.Merchant, s.APIKey()}, {"data, keys and logs", s.Dir()},
-		{"accounts", "computop/eu, axerve/it, axerve/it-unified, ecommpay/in"},
+		{"accounts", strings.Join(s.Accounts(), ", ")},
 	} {
 		c.Printf("  %-28s %s\n", line[0], c.Paint(console.Cyan, line[1]))
 	}

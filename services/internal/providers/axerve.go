@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"github.com/payloom/payloom/pkg/account"
-	"github.com/payloom/payloom/pkg/provider"
 	"github.com/payloom/payloom/pkg/provider/axerve"
 	"github.com/payloom/payloom/pkg/provider/axerve/gestpay"
 )
@@ -25,39 +24,6 @@ type axerveSettings struct {
 	Recurring     struct {
 		SendPaymentType *bool `yaml:"send_payment_type"` // with charges by token; the default
 	} `yaml:"recurring"`
-}
-
-func axerveClient(a *account.Account, publicURL string) (provider.Provider, error) {
-	cfg, err := axerveConfig(a, publicURL)
-	if err != nil {
-		return nil, err
-	}
-	client, err := axerve.New(cfg)
-	if err != nil {
-		return nil, of(a, err)
-	}
-	return client, nil
-}
-
-func axerveParser(a *account.Account) (provider.CallbackParser, error) {
-	// A parser makes no addresses, but its configuration wants one.
-	cfg, err := axerveConfig(a, a.Endpoint)
-	if err != nil {
-		return nil, err
-	}
-	parser, err := axerve.NewParser(cfg)
-	if err != nil {
-		return nil, of(a, err)
-	}
-	return parser, nil
-}
-
-func axerveCheck(a *account.Account) error {
-	cfg, err := axerveConfig(a, a.Endpoint)
-	if err != nil {
-		return err
-	}
-	return cfg.Validate()
 }
 
 // axerveConfig does not check what it returns: axerve does.

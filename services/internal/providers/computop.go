@@ -2,7 +2,6 @@ package providers
 
 import (
 	"github.com/payloom/payloom/pkg/account"
-	"github.com/payloom/payloom/pkg/provider"
 	"github.com/payloom/payloom/pkg/provider/computop"
 	"github.com/payloom/payloom/pkg/provider/computop/paygate"
 )
@@ -15,39 +14,6 @@ type computopSettings struct {
 	Cipher     string `yaml:"cipher"`     // blowfish, which is the default, or aes
 	MinAmount  int64  `yaml:"min_amount"` // minor units; the least amount that is enabled
 	Recurring  bool   `yaml:"recurring"`  // further charges of a series are confirmed for the account
-}
-
-func computopClient(a *account.Account, publicURL string) (provider.Provider, error) {
-	cfg, err := computopConfig(a, publicURL)
-	if err != nil {
-		return nil, err
-	}
-	client, err := computop.New(cfg)
-	if err != nil {
-		return nil, of(a, err)
-	}
-	return client, nil
-}
-
-func computopParser(a *account.Account) (provider.CallbackParser, error) {
-	// A parser makes no addresses, but its configuration wants one.
-	cfg, err := computopConfig(a, a.Endpoint)
-	if err != nil {
-		return nil, err
-	}
-	parser, err := computop.NewParser(cfg)
-	if err != nil {
-		return nil, of(a, err)
-	}
-	return parser, nil
-}
-
-func computopCheck(a *account.Account) error {
-	cfg, err := computopConfig(a, a.Endpoint)
-	if err != nil {
-		return err
-	}
-	return cfg.Validate()
 }
 
 // computopConfig does not check what it returns: computop does.

@@ -1,5 +1,6 @@
 // Package providers makes of an account what its provider's package offers. It is
-// where services meet providers: a new one adds its case here.
+// where services meet providers: a new one adds its line to makers, and a file
+// that reads its settings.
 package providers
 
 import (
@@ -31,10 +32,63 @@ type maker struct {
 
 func makers() map[payment.Provider]maker {
 	return map[payment.Provider]maker{
-		payment.Computop: {computop.Capability, computopClient, computopParser, computopCheck},
-		payment.Axerve:   {axerve.Capability, axerveClient, axerveParser, axerveCheck},
-		payment.ECommPay: {ecommpay.Capability, ecommpayClient, ecommpayParser, ecommpayCheck},
+		payment.Computop: of(computop.Capability, computopConfig, computop.New, computop.NewParser),
+		payment.Axerve:   of(axerve.Capability, axerveConfig, axerve.New, axerve.NewParser),
+		payment.ECommPay: of(ecommpay.Capability, ecommpayConfig, ecommpay.New, ecommpay.NewParser),
 	}
+}
+
+// config is the configuration of one provider's package.
+type config interface{ Validate() error }
+
+// of returns the maker of a provider's package. configure makes the package's
+// configuration of an account's settings and need not check it: the package does.
+func of[C config, P provider.Provider, R provider.CallbackParser](
+	capability func() provider.Capability,
+	configure func(a *account.Account, publicURL string) (C, error),
+	client func(C) (P, error),
+	parser func(C) (R, error),
+) maker {
+	return maker{
+		capability: capability,
+		client: func(a *account.Account, publicURL string) (provider.Provider, error) {
+			p, err := made(a, publicURL, configure, client)
+			if err != nil {
+				return nil, err
+			}
+			return p, nil
+		},
+		// Neither parsing nor checking makes addresses, but the configuration wants
+		// one that they are made from.
+		parser: func(a *account.Account) (provider.CallbackParser, error) {
+			r, err := made(a, a.Endpoint, configure, parser)
+			if err != nil {
+				return nil, err
+			}
+			return r, nil
+		},
+		check: func(a *account.Account) error {
+			cfg, err := configure(a, a.Endpoint)
+			if err != nil {
+				return err
+			}
+			return cfg.Validate()
+		},
+	}
+}
+
+// made returns what a package makes of an account.
+func made[C config, T any](a *account.Account, publicURL string, configure func(*account.Account, string) (C, error), make func(C) (T, error)) (T, error) {
+	cfg, err := configure(a, publicURL)
+	if err != nil {
+		var none T
+		return none, err
+	}
+	v, err := make(cfg)
+	if err != nil {
+		err = whose(a, err)
+	}
+	return v, err
 }
 
 // makerOf returns the maker of a's provider. The error wraps ErrUnknown.
@@ -42,7 +96,7 @@ func makerOf(a *account.Account) (maker, error) {
 	if m, ok := makers()[a.Provider]; ok {
 		return m, nil
 	}
-	return maker{}, of(a, ErrUnknown)
+	return maker{}, whose(a, ErrUnknown)
 }
 
 // Capabilities returns what each provider can do. A provider that is not listed
@@ -75,8 +129,8 @@ func Parser(a *account.Account) (provider.CallbackParser, error) {
 	return m.parser(a)
 }
 
-// of says whose error it is.
-func of(a *account.Account, err error) error {
+// whose says whose error it is.
+func whose(a *account.Account, err error) error {
 	return fmt.Errorf("account %s of %s at %s: %w", a.Name, a.Merchant, a.Provider, err)
 }
 

@@ -61,9 +61,18 @@ func (s *Stack) writeAccounts() error {
 		return err
 	}
 	// What a service would refuse is said here already.
-	_, err := account.Load(s.AccountsFile(), nil)
-	return err
+	book, err := account.Load(s.AccountsFile(), nil)
+	if err != nil {
+		return err
+	}
+	for a := range book.Accounts() {
+		s.accounts = append(s.accounts, string(a.Provider)+"/"+a.Name)
+	}
+	return nil
 }
+
+// Accounts returns the merchant's accounts, as provider/name.
+func (s *Stack) Accounts() []string { return s.accounts }
 
 func (s *Stack) secretDir() string { return filepath.Join(s.dir, "secrets") }
 

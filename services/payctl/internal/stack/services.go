@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/payloom/payloom/pkg/payment"
 )
 
 // The services, by the names of their programs.
@@ -25,8 +27,14 @@ func programs() []string {
 	return slices.Concat([]string{Simulator, Tracker, Receiver}, workers(), []string{Sender, Ingress})
 }
 
-// workers lists the programs of which several may run.
-func workers() []string { return []string{Computop, Axerve, ECommPay} }
+// workers lists the programs of which several may run: every provider has one.
+func workers() []string {
+	var all []string
+	for _, p := range payment.Providers() {
+		all = append(all, "worker-"+string(p))
+	}
+	return all
+}
 
 // Workers returns the names under which the workers of a program run.
 func (s *Stack) Workers(program string) []string {
@@ -161,6 +169,9 @@ func (s *Stack) environ(program, name string, admin int) []string {
 
 // own is what differs by program.
 func (s *Stack) own(program string) map[string]string {
+	if slices.Contains(workers(), program) {
+		return map[string]string{"PUBLIC_URL": s.URLs().Notify} // where providers send their callbacks
+	}
 	switch program {
 	case Ingress:
 		return map[string]string{"HTTP_ADDR": local(s.ports.Ingress)}
@@ -177,8 +188,6 @@ func (s *Stack) own(program string) map[string]string {
 			"SHOP_INGRESS_URL": s.URLs().Ingress, "SHOP_QUERY_URL": s.URLs().Tracker,
 			"SHOP_API_KEY": "file:" + filepath.Join(s.secretDir(), "api-key"),
 		}
-	case Computop, Axerve, ECommPay:
-		return map[string]string{"PUBLIC_URL": s.URLs().Notify} // where providers send their callbacks
 	}
 	return nil
 }

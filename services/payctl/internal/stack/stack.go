@@ -19,6 +19,7 @@ type Stack struct {
 	dir       string
 	temporary bool
 	secrets   map[string]string
+	accounts  []string
 	ports     Ports
 	portsLeft *portFinder
 	broker    *broker

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -194,8 +195,13 @@ func TestWriteAccounts_IsAFileThatServicesTake(t *testing.T) {
 		t.Errorf("%s", p)
 	}
 	for _, p := range payment.Providers() {
-		if a, err := book.Account(Merchant, p, ""); err != nil || a.Live {
+		a, err := book.Account(Merchant, p, "")
+		if err != nil || a.Live {
 			t.Errorf("no account at %s that serves: %v", p, err)
+			continue
+		}
+		if !slices.Contains(s.Accounts(), string(p)+"/"+a.Name) {
+			t.Errorf("nobody is told of %s at %s", a.Name, p)
 		}
 	}
 	if hooks := book.Merchants()[0].Webhooks; len(hooks) != 1 || hooks[0].URL != "http://127.0.0.1:9000/hook" {
