@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 )
@@ -25,6 +26,10 @@ func newPipe(w http.ResponseWriter, r *http.Request, stall time.Duration) *pipe 
 	// Without it, HTTP/1 would read the whole body before the first result goes out.
 	// Where it cannot be had, as in tests, there is no network to wait for either.
 	_ = p.rc.EnableFullDuplex()
+	if strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
+		// A client that waits for it would take our first flush for a refusal.
+		w.WriteHeader(http.StatusContinue)
+	}
 	return p
 }
 

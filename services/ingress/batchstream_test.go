@@ -248,6 +248,32 @@ func TestBatch_ExpectsContinue(t *testing.T) {
 	}
 }
 
+// TestBatch_ContinuesBeforeItAnswers sees that a client which waits with its body is
+// told to go on, though the answer begins before the body.
+func TestBatch_ContinuesBeforeItAnswers(t *testing.T) {
+	t.Parallel()
+	s := serve(t, newFakeBroker(), nil)
+	client := &http.Client{Transport: &http.Transport{ExpectContinueTimeout: time.Minute}}
+	for range 20 {
+		a := ndjson(ask{}, object("")+object(""))
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+a.path, strings.NewReader(a.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header = a.request(t).Header
+		req.Header.Set("Expect", "100-continue")
+		res, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		if got := mustRead(t, string(text)); err != nil || len(got.results) != 2 || got.end == nil || !got.end.Done {
+			t.Fatalf("%d results, the end is %+v, error %v", len(got.results), got.end, err)
+		}
+	}
+}
+
 // noticing tells whether it was read.
 type noticing struct {
 	io.Reader

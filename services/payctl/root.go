@@ -76,7 +76,7 @@ by PAYLOOM_QUERY and PAYLOOM_API_KEY.`,
 	cmd.AddCommand(
 		a.upCommand(), a.demoCommand(), a.benchCommand(), a.verifyCommand(),
 		a.provisionCommand(), a.migrateCommand(), a.rebuildCommand(),
-		a.paymentCommand(), a.commandCommand(), a.eventsCommand(), a.callbacksCommand(), a.deadCommand(), a.statsCommand(),
+		a.paymentCommand(), a.payoutsCommand(), a.commandCommand(), a.eventsCommand(), a.callbacksCommand(), a.deadCommand(), a.statsCommand(),
 		a.providerCommand(), a.accountsCommand(), a.codecCommand(),
 	)
 	return cmd
