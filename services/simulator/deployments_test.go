@@ -12,6 +12,7 @@ import (
 	"github.com/payloom/payloom/pkg/conf"
 	"github.com/payloom/payloom/pkg/payment"
 	"github.com/payloom/payloom/pkg/provider/computop/computopsim"
+	"github.com/payloom/payloom/pkg/provider/ecommpay/ecommpaysim"
 )
 
 // composeDefault is a variable of docker-compose.yml with the value it has when
@@ -29,6 +30,11 @@ func TestDeployments_Agree(t *testing.T) {
 	value := map[string]string{}
 	for _, m := range composeDefault.FindAllStringSubmatch(string(compose), -1) {
 		value[m[1]] = m[2]
+	}
+	for _, line := range []string{"NOTIFY_URL: http://notify.localhost:8081", "AXERVE_UNIFIED_SHOPS: PAYLOOM2"} {
+		if !strings.Contains(string(compose), line) {
+			t.Errorf("the compose file lacks %q", line)
+		}
 	}
 	book, err := account.Load("../../deployments/accounts.yaml", func(ref string) (conf.Secret, error) {
 		return conf.Secret(value[strings.TrimPrefix(ref, "env:")]), nil
@@ -56,5 +62,26 @@ func TestDeployments_Agree(t *testing.T) {
 	}
 	if _, err := computopsim.New(computopsim.Config{Merchants: got}); err != nil {
 		t.Error(err)
+	}
+	checkAbroad(t, at, value)
+}
+
+// checkAbroad checks the accounts at the other providers.
+func checkAbroad(t *testing.T, at map[payment.Provider][]*account.Account, value map[string]string) {
+	t.Helper()
+	projects, err := ecommpayProjects(at[payment.ECommPay])
+	if d := cmp.Diff([]ecommpaysim.Project{{ID: 818, Secret: value["ECOMMPAY_SECRET"]}}, projects); err != nil || d != "" {
+		t.Errorf("%v %s", err, d)
+	}
+	shops, err := axerveShops(Config{NotifyURL: value["NOTIFY_URL"], UnifiedShops: []string{"PAYLOOM2"}}, at[payment.Axerve])
+	if err != nil {
+		t.Fatal(err)
+	}
+	separated := map[string]bool{}
+	for _, s := range shops {
+		separated[s.Login] = s.Separated && s.APIKey == value["AXERVE_API_KEY"]
+	}
+	if d := cmp.Diff(map[string]bool{"PAYLOOM1": true, "PAYLOOM2": false}, separated); d != "" {
+		t.Error(d)
 	}
 }
