@@ -154,7 +154,7 @@ func (a *app) payoutsExport() *cobra.Command {
 		Use:   "export",
 		Short: "All payouts of a merchant as CSV or JSON lines, oldest first",
 		Long: `Export is "payctl payments export" for payouts alone. Its columns are the same: captured is
-what was paid out, refunded what was taken back of it.`,
+what was paid out, reason and code say why something was not.`,
 		Example: `  payctl payouts export --from 2026-07-01 --to 2026-08-01 -o july-paid.csv
   payctl payouts export --state declined --format json | jq -r '[.payment_id, .code] | @tsv'`,
 		Args: cobra.NoArgs,
@@ -164,6 +164,7 @@ what was paid out, refunded what was taken back of it.`,
 		},
 	}
 	o.flags(cmd)
+	_ = cmd.Flags().MarkHidden("kind")
 	return cmd
 }
 
