@@ -298,6 +298,29 @@ func TestConsume_Verbs(t *testing.T) {
 	}
 }
 
+// TestConsume_APanicIsAFailure: a handler that panics takes nobody along, and its
+// message comes again.
+func TestConsume_APanicIsAFailure(t *testing.T) {
+	t.Parallel()
+	b := bustest.New(t, bus.Topology{})
+	handled := make(chan payment.ReqID, 10)
+	var panicked atomic.Bool
+	stop := consume(t, b, func(_ context.Context, c payment.Command) error {
+		if c.ReqID == "bad" && panicked.CompareAndSwap(false, true) {
+			panic("a handler's mistake")
+		}
+		handled <- c.ReqID
+		return nil
+	})
+	defer stop()
+	mustAccept(t, b, command("bad"))
+	mustAccept(t, b, command("fine"))
+	got := map[payment.ReqID]bool{mustReceive(t, "first", handled): true, mustReceive(t, "second", handled): true}
+	if !panicked.Load() || !got["bad"] || !got["fine"] {
+		t.Errorf("panicked %v, handled %v; want both", panicked.Load(), got)
+	}
+}
+
 // mustDead waits until n dead letters are there and returns them.
 func mustDead(t testing.TB, b *bus.Bus, n int) []wire.DeadLetter {
 	t.Helper()

@@ -46,6 +46,15 @@ func apiError(code jetstream.ErrorCode) error {
 // newLossy returns a bus on a server of its own whose publishes are played with.
 func newLossy(t *testing.T, play lossy) (*Bus, *lossy) {
 	t.Helper()
+	b := newBus(t)
+	play.JetStream = b.js
+	b.js = &play
+	return b, &play
+}
+
+// newBus returns a bus on a server of its own.
+func newBus(t *testing.T) *Bus {
+	t.Helper()
 	s, err := server.NewServer(&server.Options{
 		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true,
 	})
@@ -65,9 +74,7 @@ func newLossy(t *testing.T, play lossy) (*Bus, *lossy) {
 	if _, err := b.Provision(t.Context(), Topology{}); err != nil {
 		t.Fatal(err)
 	}
-	play.JetStream = b.js
-	b.js = &play
-	return b, &play
+	return b
 }
 
 func someEvent() payment.Event {
