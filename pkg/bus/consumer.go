@@ -136,6 +136,9 @@ func runAll(ctx context.Context, all []*consumer) error {
 // run pulls until ctx ends, then lets what is in hand finish.
 func (c *consumer) run(ctx context.Context) error {
 	cons, err := c.bus.js.Consumer(ctx, c.stream, c.name)
+	if err != nil && ctx.Err() != nil {
+		return nil // stopped before it began
+	}
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {
 		return fmt.Errorf("%w: consumer %s of %s is missing", ErrNotProvisioned, c.name, c.stream)
 	}

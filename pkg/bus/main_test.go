@@ -377,6 +377,17 @@ func TestConsume_ShutdownFinishesWhatIsInHand(t *testing.T) {
 	}
 }
 
+func TestConsume_StoppedBeforeItBegan(t *testing.T) {
+	t.Parallel()
+	b := bustest.New(t, bus.Topology{})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	none := func(context.Context, payment.Command) error { return nil }
+	if err := b.ConsumeCommands(ctx, payment.Computop, bus.ConsumeOptions{}, none); err != nil {
+		t.Errorf("error %v, want none", err)
+	}
+}
+
 func TestWake(t *testing.T) {
 	t.Parallel()
 	b := bustest.New(t, bus.Topology{})
