@@ -11,7 +11,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/payloom/payloom/pkg/account"
+	"github.com/payloom/payloom/pkg/payment"
 )
+
+// providers are all that an account may be at, as people are told.
+func providers() string {
+	var names []string
+	for _, p := range payment.Providers() {
+		names = append(names, string(p))
+	}
+	return strings.Join(names, ", ")
+}
 
 // everything is wrong with this file.
 const everything = `
@@ -58,7 +68,7 @@ func TestParse_ReportsAllProblems(t *testing.T) {
 		"f:8: merchants[0].api_keys[2].sha256: is the same as merchants[0].api_keys[1].sha256",
 		"f:8: merchants[0].api_keys[2].scopes: is missing",
 		"f:10: merchants[0].accounts[0].name: must be 1 to 32 of a-z 0-9 _ -",
-		"f:11: merchants[0].accounts[0].provider: must be one of computop, axerve, ecommpay",
+		"f:11: merchants[0].accounts[0].provider: must be one of " + providers(),
 		"f:12: merchants[0].accounts[0].endpoint: must be a URL such as https://www.example.com/",
 		"f:13: merchants[0].accounts[0].callback_key: must be 16 to 64 letters and digits",
 		"f:14: merchants[0].accounts[0].settings: must be a mapping",

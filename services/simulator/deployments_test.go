@@ -66,6 +66,36 @@ func TestDeployments_Agree(t *testing.T) {
 	checkAbroad(t, at, value)
 }
 
+// TestDeployments_HaveEveryProvider checks that every provider has a worker and a
+// demo account that serves, and that the simulator plays it.
+func TestDeployments_HaveEveryProvider(t *testing.T) {
+	t.Parallel()
+	compose, err := os.ReadFile("../../docker-compose.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	book, err := account.Load("../../deployments/accounts.yaml", func(string) (conf.Secret, error) { return "secret", nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	playable := map[payment.Provider]bool{}
+	for _, p := range players() {
+		accounts, err := played(book, p, "http://simulator.localhost:8083")
+		playable[p.provider] = err == nil && len(accounts) > 0
+	}
+	for _, p := range payment.Providers() {
+		if !strings.Contains(string(compose), "\n  worker-"+string(p)+":\n") {
+			t.Errorf("the compose file has no worker-%s", p)
+		}
+		if _, err := os.Stat("../worker-" + string(p) + "/main.go"); err != nil {
+			t.Errorf("%s: %v", p, err)
+		}
+		if _, err := book.Account("demo", p, ""); err != nil || !playable[p] {
+			t.Errorf("no demo account at %s that the simulator plays: %v", p, err)
+		}
+	}
+}
+
 // checkAbroad checks the accounts at the other providers.
 func checkAbroad(t *testing.T, at map[payment.Provider][]*account.Account, value map[string]string) {
 	t.Helper()

@@ -61,6 +61,17 @@ func TestOpenAPI_NamesEveryState(t *testing.T) {
 	}
 }
 
+func TestOpenAPI_NamesEveryProvider(t *testing.T) {
+	t.Parallel()
+	var described []string
+	for _, s := range mustDescription(t).Components.Schemas["Provider"].Value.Enum {
+		described = append(described, s.(string)) //nolint:errcheck // a panic fails the test as well
+	}
+	if d := cmp.Diff(providerNames(), described); d != "" {
+		t.Error(d)
+	}
+}
+
 // TestOpenAPI_AnswersAreAsDescribed compares real answers with their schemas.
 func TestOpenAPI_AnswersAreAsDescribed(t *testing.T) {
 	t.Parallel()

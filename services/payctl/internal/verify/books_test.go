@@ -124,3 +124,17 @@ func TestRun_APaymentWithoutLedgerIsSaidToBeLeftOut(t *testing.T) {
 		}
 	}
 }
+
+// A provider without a book would never be compared with its ledger.
+func TestBooks_HaveEveryProvider(t *testing.T) {
+	t.Parallel()
+	known := map[payment.Provider]bool{}
+	for _, b := range books() {
+		known[b.provider] = true
+	}
+	for _, p := range payment.Providers() {
+		if !known[p] {
+			t.Errorf("nobody reads the ledger of %s", p)
+		}
+	}
+}
