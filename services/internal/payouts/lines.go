@@ -66,16 +66,6 @@ func (l *Lines) Next() (Line, error) {
 	return line, nil
 }
 
-// Skip passes over n lines, whatever is in them, and counts them.
-func (l *Lines) Skip(n int) error {
-	for range n {
-		if _, err := l.Next(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // Number returns the number of the next line.
 func (l *Lines) Number() int { return l.next }
 

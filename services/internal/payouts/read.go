@@ -62,6 +62,9 @@ func (b Batch) Read(l Line) *Payout {
 	if p.own = id != ""; !p.own {
 		id = ReqID(b.Key, doc.Text("payment_id"), l.Number)
 	}
+	if id.Reserved() {
+		f.Add("req_id", "reserved", "must not begin with %s", payment.ReservedReqID)
+	}
 	p.Request = intake.ReadLine(payment.Command{
 		ID: payment.DeriveCommandID(b.Merchant, id), Merchant: b.Merchant, ReqID: id, Kind: payment.Payout,
 	}, doc, f)

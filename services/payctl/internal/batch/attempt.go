@@ -59,7 +59,7 @@ func (s *sender) watch(cancel context.CancelCauseFunc) (alive, stop func()) {
 	var timer *time.Timer
 	timer = time.AfterFunc(s.o.Silence, func() {
 		n, _ := s.src.answered()
-		if _, waits := s.src.at(context.Background(), n, false); waits {
+		if _, waits := s.src.at(n); waits {
 			cancel(errSilent)
 			return
 		}
@@ -94,12 +94,12 @@ func (s *sender) write(ctx context.Context, to io.Writer, n int) error {
 		}
 	}
 	for ; ; n++ {
-		line, ok := s.src.at(ctx, n, false)
+		line, ok := s.src.at(n)
 		if !ok {
 			if err := out.Flush(); err != nil {
 				return err
 			}
-			if line, ok = s.src.at(ctx, n, true); !ok {
+			if line, ok = s.src.await(ctx, n); !ok {
 				return ctx.Err()
 			}
 		}

@@ -72,7 +72,9 @@ func (s *sender) all(ctx context.Context) error {
 	last, before := time.Now(), -1
 	for {
 		// Nothing is lost while there is nothing to send.
-		s.src.at(ctx, max(before, 0), before >= 0)
+		if before >= 0 {
+			s.src.await(ctx, before)
+		}
 		err := s.attempt(ctx)
 		over, readErr := s.src.end()
 		n, next := s.src.answered()
@@ -146,7 +148,7 @@ func tooLong(l payouts.Line) payouts.Result {
 func (s *sender) rest() error {
 	for {
 		n, _ := s.src.answered()
-		line, ok := s.src.at(context.Background(), n, false)
+		line, ok := s.src.at(n)
 		switch {
 		case !ok:
 			return nil

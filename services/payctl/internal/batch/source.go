@@ -108,16 +108,27 @@ func (s *Source) wake() {
 	s.change.Broadcast()
 }
 
-// at returns the line that n others came before, waiting for it if it may wait. ok is
-// false when there is none, or none yet. Lines that were answered must not be asked
-// for.
-func (s *Source) at(ctx context.Context, n int, wait bool) (line payouts.Line, ok bool) {
+// at returns the line that n others came before. ok is false when there is none, or
+// none yet, or it was answered.
+func (s *Source) at(n int) (line payouts.Line, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for wait && n-s.first >= len(s.kept) && s.err == nil && ctx.Err() == nil {
+	return s.keptAt(n)
+}
+
+// await is at, but waits for a line that may still be read until ctx ends; who ends it
+// calls wake.
+func (s *Source) await(ctx context.Context, n int) (line payouts.Line, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for n-s.first >= len(s.kept) && s.err == nil && ctx.Err() == nil {
 		s.change.Wait()
 	}
-	if n-s.first >= len(s.kept) || n < s.first {
+	return s.keptAt(n)
+}
+
+func (s *Source) keptAt(n int) (payouts.Line, bool) {
+	if n < s.first || n-s.first >= len(s.kept) {
 		return payouts.Line{}, false
 	}
 	return s.kept[n-s.first], true
