@@ -117,6 +117,46 @@ func TestShop_InABrowser(t *testing.T) {
 	b.checkMoney(w, id, 18340, 10000, 4000)
 }
 
+// TestShop_OnAxervesPage pays on the provider's page, which is the other way, and
+// pays out to a wallet from the merchant's corner.
+func TestShop_OnAxervesPage(t *testing.T) {
+	w := newWorld(t, 20)
+	b := openBrowser(t, 1200, 900)
+	b.Open(w.url + "/shop/")
+	b.Click("#add-scarf")
+	b.Arrives("/shop/cart")
+	b.Click("#pay-page")
+	b.Arrives("/axerve/pagam/pagam.aspx")
+	b.Reads("#amount", "54.40 EUR")
+	b.Shoot("axerve")
+	b.Click("input[name=address][value='1']")
+	b.Click("#approve")
+	b.Arrives("/shop/confirmation")
+	b.Reads("h1", "Thank you")
+	b.Shoot("axerve-confirmation")
+	id := b.paymentID()
+
+	b.Click("nav a[href='/shop/orders']")
+	b.Reads("#"+id+" .badge", "authorized")
+	b.Click("#" + id + " form[action$='/capture'] button")
+	b.Reads("#"+id+" [data-captured]", "€54.40")
+	if p := w.payment(id); p.Provider != payment.Axerve || p.Captured != 5440 {
+		t.Errorf("%s has captured %d", p.Provider, p.Captured)
+	}
+
+	b.Click("#payout summary")
+	b.Fill("#payout input[name=amount]", "2500.00")
+	b.Shoot("payout-form")
+	b.Click("#payout button")
+	b.Reads(".flash", "The payout is done")
+	b.Reads(".badge", "paid")
+	b.Reads("[data-paid]", "₹2,500.00")
+	b.Shoot("payout")
+	if all := w.gate.Payouts(0, 0); len(all) != 1 || all[0].Amount != 250000 {
+		t.Errorf("paid out: %+v", all)
+	}
+}
+
 // TestShop_OnAPhone goes the ways that do not end well, and the one that takes
 // its time, on a narrow screen.
 func TestShop_OnAPhone(t *testing.T) {
@@ -128,6 +168,11 @@ func TestShop_OnAPhone(t *testing.T) {
 	b.Click("#add-loom")
 	b.Arrives("/shop/cart")
 	b.CheckFits()
+	b.Open(w.url + "/shop/orders")
+	b.Click("#payout summary")
+	b.CheckFits()
+	b.Shoot("phone-payout")
+	b.Open(w.url + "/shop/cart")
 	b.Shoot("phone-cart")
 
 	b.toReview("2") // the card that is always declined

@@ -14,9 +14,9 @@ type opening struct {
 	PaymentID   string     `json:"payment_id"`
 	Provider    string     `json:"provider"`
 	Amount      money      `json:"amount"`
-	Capture     string     `json:"capture"`
+	Capture     string     `json:"capture,omitempty"`
 	Method      string     `json:"method"`
-	Country     string     `json:"country"`
+	Country     string     `json:"country,omitempty"`
 	Description string     `json:"description"`
 	ReturnURLs  returnURLs `json:"return_urls"`
 }
@@ -24,8 +24,8 @@ type opening struct {
 type returnURLs struct {
 	Success string `json:"success"`
 	Failure string `json:"failure"`
-	Cancel  string `json:"cancel"`
-	Review  string `json:"review"`
+	Cancel  string `json:"cancel,omitempty"`
+	Review  string `json:"review,omitempty"`
 }
 
 func (s *Shop) opening(o order) opening {
@@ -53,7 +53,7 @@ type checkoutAnswer struct {
 // checkout opens the payment of the cart, once however often it is asked for, and
 // answers with what the button needs.
 func (s *Shop) checkout(w http.ResponseWriter, r *http.Request, v visitor) {
-	o, ok := s.memory.place(v.id)
+	o, ok := s.memory.place(v.id, payment.Computop)
 	if !ok {
 		answer(w, http.StatusConflict, checkoutAnswer{Problem: "Your cart is empty."})
 		return

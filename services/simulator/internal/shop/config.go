@@ -17,6 +17,9 @@ type Config struct {
 	APIKey     conf.Secret `env:"API_KEY" desc:"the shop's API key at both, with the scopes authorize, capture, refund, cancel and read"`
 	PublicURL  string      `env:"PUBLIC_URL" desc:"where buyers' browsers reach the shop; Payloom takes http for localhost and 127.0.0.1 only; default: that of the simulator"`
 	Button     Button      `envPrefix:"BUTTON_"`
+
+	Page    bool `env:"PAGE" envDefault:"true" desc:"offer Axerve's payment page beside the button"`
+	Payouts bool `env:"PAYOUTS" envDefault:"true" desc:"offer the merchant payouts at ECommPay; the key needs the scope payout too"`
 }
 
 // Enabled tells whether there is to be a shop.

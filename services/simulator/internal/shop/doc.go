@@ -1,5 +1,5 @@
 // Package shop is a small web shop that is paid through Payloom with Amazon Pay
-// at Computop Paygate. It is a demo and an example: what it does is what the
+// at Computop Paygate, or on Axerve's page. It is a demo and an example: what it does is what the
 // front and back end of a real shop have to do.
 //
 //	cart          the Amazon Pay button; a click has the shop's back end open a
@@ -9,7 +9,12 @@
 //	review        address and amount, and the ways to change them
 //	Amazon        the buyer confirms, at the address that the review page links to
 //	confirmation  how the payment stands, as Payloom's query API tells
-//	orders        the merchant's side: capture, refund, cancel
+//	orders        the merchant's side: capture, refund, cancel, and payouts to
+//	              wallets at ECommPay
+//
+// The other way to pay needs no script: the back end opens a payment whose action
+// is a redirect, sends the browser there, and it comes back to confirmation or
+// failure.
 //
 // The pages need no script of their own inside and no style but the shop's file,
 // so the Content-Security-Policy allows neither; what a browser brings back in an

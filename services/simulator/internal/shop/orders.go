@@ -34,16 +34,37 @@ type row struct {
 	Capture    string // in major units: what may be captured; empty: nothing
 	Refund     string // likewise
 	Cancel     bool
+	Payout     bool // money goes to a customer
+}
+
+// ordersData is what the merchant's corner shows.
+type ordersData struct {
+	Rows   []row
+	Payout *payoutForm // nil: none is offered
+}
+
+// payoutForm is the form for one payout.
+type payoutForm struct {
+	ID     string
+	Fields []field
+}
+
+func (s *Shop) ordersData(ctx context.Context) ordersData {
+	data := ordersData{Rows: s.rows(ctx)}
+	if s.config.Payouts {
+		data.Payout = &payoutForm{newPayoutID(), payoutFields()}
+	}
+	return data
 }
 
 // showOrders is the merchant's corner. In a real shop it is behind a login.
 func (s *Shop) showOrders(w http.ResponseWriter, r *http.Request, v visitor) {
-	s.show(w, http.StatusOK, "orders.html", v.view("Orders", "orders", s.rows(r.Context())))
+	s.show(w, http.StatusOK, "orders.html", v.view("Orders", "orders", s.ordersData(r.Context())))
 }
 
 // showRows is the list alone, for the script that keeps it up to date.
 func (s *Shop) showRows(w http.ResponseWriter, r *http.Request, v visitor) {
-	s.show(w, http.StatusOK, "rows", v.view("", "orders", s.rows(r.Context())))
+	s.show(w, http.StatusOK, "rows", v.view("", "orders", ordersData{Rows: s.rows(r.Context())}))
 }
 
 // rows asks for all orders at once. One that nothing can be told of is shown too.
@@ -65,10 +86,13 @@ func (s *Shop) rows(ctx context.Context) []row {
 
 func (s *Shop) row(o order, p paid, known bool) row {
 	in := s.button.currency()
+	if o.payout != (payment.Money{}) {
+		in = o.payout.Currency
+	}
 	of := func(minor int64) payment.Money { return payment.Money{Minor: minor, Currency: in} }
 	r := row{
-		PaymentID: o.PaymentID, Placed: o.Placed, What: o.Cart.summary(), Known: known,
-		State: p.State, End: p.end(), Version: p.Version, Amount: o.Cart.total(in),
+		PaymentID: o.PaymentID, Placed: o.Placed, What: o.summary(), Known: known, Payout: o.payout != (payment.Money{}),
+		State: p.State, End: p.end(), Version: p.Version, Amount: o.amount(in),
 		Authorized: of(p.Authorized), Captured: of(p.Captured), Refunded: of(p.Refunded),
 		Operations: p.Operations, Cancel: p.State == payment.StateAuthorized,
 	}
@@ -86,6 +110,22 @@ func major(m payment.Money) string {
 	}
 	text, _ := m.Decimal() // the currency is one of ours
 	return text
+}
+
+// amount is what the order, or the payout, is of.
+func (o order) amount(in payment.Currency) payment.Money {
+	if o.payout != (payment.Money{}) {
+		return o.payout
+	}
+	return o.Cart.total(in)
+}
+
+// summary says in a line what is ordered.
+func (o order) summary() string {
+	if o.payout != (payment.Money{}) {
+		return "Payout to a customer"
+	}
+	return o.Cart.summary()
 }
 
 // summary says in a line what is in the cart.

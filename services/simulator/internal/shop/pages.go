@@ -67,10 +67,11 @@ func (c cart) lines(in payment.Currency) lines {
 type cartData struct {
 	lines
 	Button string // the button's parameters as JSON
+	Page   bool   // whether a payment page is offered too
 }
 
 func (s *Shop) showCart(w http.ResponseWriter, r *http.Request, v visitor) {
-	data := cartData{lines: v.cart.lines(s.button.currency())}
+	data := cartData{lines: v.cart.lines(s.button.currency()), Page: s.config.Page}
 	if !v.cart.empty() {
 		parameters, err := s.button.settings(data.Total)
 		if err != nil {

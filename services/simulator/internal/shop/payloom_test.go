@@ -21,7 +21,10 @@ import (
 	"github.com/payloom/payloom/pkg/callback"
 	"github.com/payloom/payloom/pkg/conf"
 	"github.com/payloom/payloom/pkg/payment"
+	"github.com/payloom/payloom/pkg/provider/axerve"
+	"github.com/payloom/payloom/pkg/provider/axerve/axervesim"
 	"github.com/payloom/payloom/pkg/provider/computop/computopsim"
+	"github.com/payloom/payloom/pkg/provider/ecommpay/ecommpaysim"
 	"github.com/payloom/payloom/pkg/wire"
 	"github.com/payloom/payloom/pkg/worker"
 	"github.com/payloom/payloom/services/internal/providers"
@@ -40,6 +43,8 @@ type world struct {
 	t      *testing.T
 	broker *bus.Bus
 	sim    *computopsim.Simulator
+	axerve *axervesim.Simulator
+	gate   *ecommpaysim.Simulator
 	shop   *Shop
 	api    *api
 	log    *observer.ObservedLogs // of the shop
@@ -59,12 +64,24 @@ merchants:
     accounts:
       - name: eu
         provider: computop
-        endpoint: %s/
+        endpoint: %[1]s/
         callback_key: 5fVq0cTnW2rYb7Hk
         settings: {merchant_id: shop_demo}
         secrets:
           cipher: [{id: "1", ref: "env:CIPHER"}]
           mac: [{id: "1", ref: "env:MAC"}]
+      - name: it
+        provider: axerve
+        endpoint: %[1]s/axerve/
+        callback_key: 6fVq0cTnW2rYb7Hk
+        settings: {shop_login: SHOP1}
+        secrets: {api_key: [{id: "1", ref: "env:MAC"}]}
+      - name: in
+        provider: ecommpay
+        endpoint: %[1]s/ecommpay/
+        callback_key: 7fVq0cTnW2rYb7Hk
+        settings: {project_id: 818}
+        secrets: {secret: [{id: "1", ref: "env:MAC"}]}
 `, endpoint)
 	secrets := map[string]conf.Secret{"env:CIPHER": cipherKey, "env:MAC": macKey}
 	b, err := account.Parse("accounts.yaml", []byte(text), func(ref string) (conf.Secret, error) { return secrets[ref], nil })
@@ -95,6 +112,8 @@ func newWorld(t *testing.T, scale float64) *world {
 	w.sim = sim
 	front.Handle("/", sim)
 
+	w.startAbroad(front, receiver.URL, scale)
+
 	accounts := mustAccounts(t, shopServer.URL)
 	w.startReceiver(back, accounts)
 	w.startWorker(accounts, receiver.URL)
@@ -104,6 +123,33 @@ func newWorld(t *testing.T, scale float64) *world {
 	w.shop, w.log = mustShop(t, shopServer.URL, server.URL)
 	w.shop.Register(front)
 	return w
+}
+
+// startAbroad starts the providers beside Paygate.
+func (w *world) startAbroad(front *http.ServeMux, receiver string, scale float64) {
+	w.t.Helper()
+	to := axerve.Config{PublicURL: receiver, EndpointKey: "6fVq0cTnW2rYb7Hk"}.Responses()
+	var err error
+	w.axerve, err = axervesim.New(axervesim.Config{
+		Shops: []axervesim.Shop{{
+			Login: "SHOP1", APIKey: macKey, Separated: true, AddressWidget: true,
+			PositiveURL: to.Positive, NegativeURL: to.Negative, NotifyURL: to.ServerToServer,
+		}},
+		BaseURL: w.url + "/axerve", Seed: 1, TimeScale: scale,
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(w.axerve.Close)
+	w.gate, err = ecommpaysim.New(ecommpaysim.Config{
+		Projects: []ecommpaysim.Project{{ID: 818, Secret: macKey}}, Seed: 1, TimeScale: scale, RelaxURLs: true,
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(w.gate.Close)
+	front.Handle("/axerve/", http.StripPrefix("/axerve", w.axerve))
+	front.Handle("/ecommpay/", http.StripPrefix("/ecommpay", w.gate))
 }
 
 func mustShop(t *testing.T, public, api string) (*Shop, *observer.ObservedLogs) {
@@ -131,22 +177,24 @@ func testConfig(t *testing.T) Config {
 }
 
 func (w *world) startReceiver(mux *http.ServeMux, accounts book) {
-	parsers := callback.Parsers(providers.Parsers(accounts))
-	callback.NewReceiver(callback.Options{Accounts: accounts, Parsers: parsers, Store: w.broker, Payments: w.broker}).Register(mux)
-	interpreter := callback.NewInterpreter(callback.InterpreterOptions{Accounts: accounts, Parsers: parsers, Ledger: w.broker})
+	parsers, verifier := callback.Parsers(providers.Parsers(accounts)), providers.NewVerifier(accounts)
+	callback.NewReceiver(callback.Options{Accounts: accounts, Parsers: parsers, Store: w.broker, Payments: w.broker, VerifyReturn: verifier.Return}).Register(mux)
+	interpreter := callback.NewInterpreter(callback.InterpreterOptions{Accounts: accounts, Parsers: parsers, Verify: verifier.Callback, Ledger: w.broker})
 	w.run("interpreter", func(ctx context.Context) error {
 		return w.broker.ConsumeCallbacks(ctx, bus.ConsumeOptions{Concurrency: 4}, interpreter.Handle)
 	})
 }
 
 func (w *world) startWorker(accounts book, public string) {
-	work := worker.New(worker.Options{
-		Ledger: w.broker, Timers: w.broker, Provider: providers.Router(accounts, payment.Computop, public), Validate: wire.Validate,
-		Account: providers.AccountName(accounts), Log: zap.NewNop(),
-	})
-	w.run("worker", func(ctx context.Context) error {
-		return w.broker.ConsumeCommands(ctx, payment.Computop, bus.ConsumeOptions{Concurrency: 4}, work.Handle)
-	})
+	for _, p := range payment.Providers() {
+		work := worker.New(worker.Options{
+			Ledger: w.broker, Timers: w.broker, Provider: providers.Router(accounts, p, public), Validate: wire.Validate,
+			Account: providers.AccountName(accounts), Log: zap.NewNop(),
+		})
+		w.run("worker of "+string(p), func(ctx context.Context) error {
+			return w.broker.ConsumeCommands(ctx, p, bus.ConsumeOptions{Concurrency: 4}, work.Handle)
+		})
+	}
 }
 
 // run runs a part of Payloom until the test is over.
@@ -182,6 +230,7 @@ type api struct {
 func (a *api) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/payments", a.command(payment.Authorize))
+	mux.HandleFunc("POST /v1/payouts", a.command(payment.Payout))
 	for path, kind := range map[string]payment.Kind{
 		"amount": payment.UpdateAmount, "captures": payment.Capture, "refunds": payment.Refund, "cancel": payment.Cancel,
 	} {
@@ -221,7 +270,8 @@ func refuse(w http.ResponseWriter, status int) {
 // body is every member that the shop may send.
 type body struct {
 	opening
-	Reason string `json:"reason"`
+	Reason      string       `json:"reason"`
+	Beneficiary *beneficiary `json:"beneficiary"`
 }
 
 func (a *api) command(kind payment.Kind) http.HandlerFunc {
@@ -235,6 +285,12 @@ func (a *api) command(kind payment.Kind) http.HandlerFunc {
 			return
 		}
 		c := in.command(kind, key, r.PathValue("id"))
+		if !kind.Opens() {
+			// Ingress looks it up as well.
+			if p, found, err := a.broker.Find(r.Context(), "shop", c.Payment); err == nil && found {
+				c.Provider = p.Provider
+			}
+		}
 		if err := wire.Validate(c); err != nil {
 			refuse(w, http.StatusBadRequest)
 			return
@@ -266,7 +322,7 @@ func (a *api) count(kind payment.Kind, key string) {
 
 func (in body) command(kind payment.Kind, key payment.ReqID, id string) payment.Command {
 	c := payment.Command{
-		ID: payment.DeriveCommandID("shop", key), Merchant: "shop", ReqID: key, Kind: kind, Provider: payment.Computop,
+		ID: payment.DeriveCommandID("shop", key), Merchant: "shop", ReqID: key, Kind: kind, Provider: payment.Provider(in.Provider),
 		Payment: payment.ID(id), Description: in.Description + in.Reason,
 	}
 	if in.Amount.Currency != "" {
@@ -274,6 +330,12 @@ func (in body) command(kind payment.Kind, key payment.ReqID, id string) payment.
 	}
 	if kind.Opens() {
 		c.Payment = payment.ID(in.PaymentID)
+	}
+	if b := in.Beneficiary; b != nil {
+		to := payment.Beneficiary(*b)
+		c.Beneficiary = &to
+	}
+	if kind == payment.Authorize {
 		c.Authorization = &payment.Authorization{
 			Method: payment.Method(in.Method), Capture: payment.CaptureMode(in.Capture), Country: in.Country,
 			Return: payment.ReturnURLs{

@@ -76,7 +76,7 @@ func functions() template.FuncMap {
 	return template.FuncMap{"money": showMoney, "price": priceIn, "words": words}
 }
 
-var symbols = map[payment.Currency]string{"EUR": "€", "GBP": "£", "USD": "$", "JPY": "¥"}
+var symbols = map[payment.Currency]string{"EUR": "€", "GBP": "£", "USD": "$", "JPY": "¥", "INR": "₹"}
 
 // showMoney writes an amount as the shop does: "€1,290.50".
 func showMoney(m payment.Money) (string, error) {

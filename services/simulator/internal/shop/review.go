@@ -47,7 +47,7 @@ func (s *Shop) review(w http.ResponseWriter, r *http.Request, v visitor) {
 		http.Redirect(w, r, path("review", o.PaymentID), http.StatusSeeOther)
 	case !p.does(payment.ActionReview):
 		w.Header().Set("Refresh", "2")
-		s.show(w, http.StatusOK, "wait.html", v.view("One moment, please", "cart", nil))
+		s.show(w, http.StatusOK, "wait.html", v.view("One moment, please", "cart", "We are fetching your details from Amazon."))
 	default:
 		s.showReview(w, v, o, p)
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/payloom/payloom/pkg/payment"
 )
 
 const (
@@ -23,8 +25,10 @@ type order struct {
 	key       string // Idempotency-Key of the payment's opening
 	Cart      cart
 	Placed    time.Time
-	wanted    *cart  // a change on the review page that the payment may not have yet
-	seen      uint64 // version of the payment that the buyer saw on the review page
+	provider  payment.Provider // where the cart's payment was opened
+	payout    payment.Money    // what is paid out; zero: it is an order
+	wanted    *cart            // a change on the review page that the payment may not have yet
+	seen      uint64           // version of the payment that the buyer saw on the review page
 }
 
 // session is one browser's visit.
@@ -117,16 +121,18 @@ func (m *memory) genuine(id, token string) bool {
 }
 
 // place returns the order of the session's cart as it is now, a new one unless
-// the button was pressed before: pressing it twice opens one payment.
-func (m *memory) place(id string) (order, bool) {
+// the provider's button was pressed before: pressing it twice opens one payment.
+func (m *memory) place(id string, p payment.Provider) (order, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s, ok := m.sessions[id]
 	if !ok || s.cart.empty() {
 		return order{}, false
 	}
-	if s.order == "" {
-		o := order{PaymentID: "shop-" + strings.ToLower(rand.Text()[:12]), key: rand.Text(), Cart: s.cart.clone(), Placed: m.now()}
+	if s.order == "" || m.orders[s.order].provider != p {
+		o := order{
+			PaymentID: "shop-" + strings.ToLower(rand.Text()[:12]), key: rand.Text(), Cart: s.cart.clone(), Placed: m.now(), provider: p,
+		}
 		s.order, s.orders = o.PaymentID, append(s.orders, o.PaymentID)
 		m.keep(o)
 	}

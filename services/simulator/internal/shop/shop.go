@@ -18,6 +18,7 @@ var web embed.FS
 
 // Shop is the shop. It may be used concurrently.
 type Shop struct {
+	config  Config
 	button  Button
 	public  *url.URL
 	payloom *payloom
@@ -62,7 +63,7 @@ func New(c Config, log *zap.Logger) (*Shop, error) {
 		return nil, fmt.Errorf("shop: %w", err)
 	}
 	return &Shop{
-		button: c.Button, public: public, payloom: newPayloom(c), memory: newMemory(), pages: pages,
+		config: c, button: c.Button, public: public, payloom: newPayloom(c), memory: newMemory(), pages: pages,
 		policy: contentPolicy(c.Button.ScriptURL), origins: http.NewCrossOriginProtection(),
 		waits: defaultWaits(), log: log,
 	}, nil
@@ -74,6 +75,8 @@ func (s *Shop) Register(mux *http.ServeMux) {
 	mux.Handle("GET /shop/cart", s.page(s.showCart))
 	mux.Handle("POST /shop/cart", s.form(s.changeCart))
 	mux.Handle("POST /shop/checkout", s.form(s.checkout))
+	mux.Handle("POST /shop/checkout/page", s.form(s.checkoutByPage))
+	mux.Handle("GET /shop/pay", s.page(s.leave))
 	mux.Handle("GET /shop/review", s.page(s.review))
 	mux.Handle("POST /shop/review", s.form(s.changeAmount))
 	for _, name := range []string{"confirmation", "failure", "cancel"} {
@@ -83,6 +86,7 @@ func (s *Shop) Register(mux *http.ServeMux) {
 	mux.Handle("GET /shop/orders", s.page(s.showOrders))
 	mux.Handle("GET /shop/orders/rows", s.page(s.showRows))
 	mux.Handle("POST /shop/orders/{id}/{action}", s.form(s.act))
+	mux.Handle("POST /shop/payouts", s.form(s.payOut))
 	mux.Handle("GET /shop/assets/", http.StripPrefix("/shop/assets/", assets()))
 	mux.Handle("GET /shop/", s.page(s.lost))
 }
