@@ -48,7 +48,8 @@ func (callbacks) write(ctx context.Context, tx pgx.Tx, _ uint64, all []entry[wir
 	return err
 }
 
-// deadLetters projects what nobody could handle, without its bytes.
+// deadLetters projects what nobody could handle, without its bytes, and which
+// operations are dead by it.
 type deadLetters struct{}
 
 func (deadLetters) decode(m bus.Message) (wire.DeadLetter, error) {
@@ -73,8 +74,10 @@ func (deadLetters) write(ctx context.Context, tx pgx.Tx, _ uint64, all []entry[w
 		stream, streamSeq = append(stream, clean(d.Stream)), append(streamSeq, int64(d.Sequence))
 		subject, deliveries = append(subject, clean(d.Subject)), append(deliveries, int64(d.Deliveries))
 	}
-	_, err := tx.Exec(ctx, deadLettersSQL, seq, at, service, reason, stream, streamSeq, subject, deliveries, buried)
-	return err
+	var b pgx.Batch
+	b.Queue(deadLettersSQL, seq, at, service, reason, stream, streamSeq, subject, deliveries, buried)
+	buryOperations(&b, all)
+	return tx.SendBatch(ctx, &b).Close()
 }
 
 // spoil keeps a row for a dead letter that cannot be read itself, so that it is

@@ -60,9 +60,9 @@ var carrySQL = map[string][]string{
 		`INSERT INTO payments AS p SELECT
 			l.merchant, l.payment_id, l.provider, l.account, l.state, l.settled, e.version, $1, e.seq, e.hash,
 			l.currency, l.amount, l.authorized, l.captured, l.refunded, l.capturable, l.refundable, l.capture_mode,
-			l.action, l.buyer, l.mandate, l.refs, l.attention, l.frozen, l.quarantined, l.opened_by, l.created_at, l.updated_at, l.kind
+			l.action, l.buyer, l.mandate, l.refs, l.attention, l.frozen, l.quarantined, l.opened_by, l.created_at, l.updated_at, l.kind, l.outlived
 		FROM (SELECT DISTINCT ON (merchant, payment_id) merchant, payment_id, version, seq, hash
-			FROM events WHERE shard = $1 AND seq < $2 ORDER BY merchant, payment_id, version DESC) e
+			FROM events WHERE shard = $1 AND seq < $2 ORDER BY merchant, payment_id, seq DESC) e
 		JOIN LIVE.payments l USING (merchant, payment_id)
 		ON CONFLICT (merchant, payment_id) DO UPDATE SET
 			provider = excluded.provider, account = excluded.account, state = excluded.state, settled = excluded.settled,
@@ -72,15 +72,16 @@ var carrySQL = map[string][]string{
 			refundable = excluded.refundable, capture_mode = excluded.capture_mode, action = excluded.action,
 			buyer = excluded.buyer, mandate = excluded.mandate, refs = excluded.refs, attention = excluded.attention,
 			frozen = excluded.frozen, quarantined = excluded.quarantined, opened_by = excluded.opened_by, kind = excluded.kind,
+			outlived = excluded.outlived,
 			created_at = least(p.created_at, excluded.created_at), updated_at = excluded.updated_at
 		WHERE p.version < excluded.version`,
-		`INSERT INTO operations AS o SELECT l.* FROM LIVE.operations l
+		`INSERT INTO operations AS o SELECT DISTINCT l.* FROM LIVE.operations l
 		JOIN events e ON e.merchant = l.merchant AND e.payment_id = l.payment_id AND e.version = l.version
 		WHERE e.shard = $1 AND e.seq < $2
 		ON CONFLICT (merchant, payment_id, command_id) DO UPDATE SET
 			provider = excluded.provider, kind = excluded.kind, status = excluded.status, version = excluded.version,
 			currency = excluded.currency, amount = excluded.amount, effect = excluded.effect, reason = excluded.reason,
-			code = excluded.code, ref = excluded.ref, attempts = excluded.attempts, retry_at = excluded.retry_at, at = excluded.at
+			code = excluded.code, ref = excluded.ref, attempts = excluded.attempts, retry_at = excluded.retry_at, at = excluded.at, buried_at = excluded.buried_at
 		WHERE o.version < excluded.version`,
 		`INSERT INTO refs SELECT DISTINCT l.merchant, l.value, l.payment_id FROM LIVE.refs l
 		JOIN events e ON e.merchant = l.merchant AND e.payment_id = l.payment_id
@@ -93,8 +94,23 @@ var carrySQL = map[string][]string{
 			provider = excluded.provider, account = excluded.account, payment_id = excluded.payment_id,
 			cycle = excluded.cycle, at = excluded.at`,
 	},
-	"callbacks":    {`INSERT INTO callbacks SELECT * FROM LIVE.callbacks WHERE $1 >= 0 AND seq < $2`},
-	"dead_letters": {`INSERT INTO dead_letters SELECT * FROM LIVE.dead_letters WHERE $1 >= 0 AND seq < $2`},
+	"callbacks": {`INSERT INTO callbacks SELECT * FROM LIVE.callbacks WHERE $1 >= 0 AND seq < $2`},
+	"dead_letters": {
+		`INSERT INTO dead_letters SELECT * FROM LIVE.dead_letters WHERE $1 >= 0 AND seq < $2`,
+		// As buryOperationsSQL did it. Only subjects are left of the letters, and they
+		// are those of the commands.
+		`INSERT INTO operations AS o (merchant, payment_id, command_id, provider, kind, status, version, currency, amount,
+			effect, reason, code, ref, attempts, at, accepted_at, own_ref, mandate, buried_at)
+		SELECT l.merchant, l.payment_id, l.command_id, l.provider, l.kind, 'dead', 0, l.currency, l.amount,
+			0, '', '', '', 0, coalesce(l.accepted_at, d.at), l.accepted_at, l.own_ref, l.mandate, d.at
+		FROM (SELECT split_part(subject, '.', 5) AS merchant, split_part(subject, '.', 6) AS command_id, max(at) AS at
+			FROM dead_letters WHERE $1 >= 0 AND seq < $2 AND stream LIKE 'COMMANDS\_%' GROUP BY 1, 2) d
+		JOIN LIVE.operations l ON l.merchant = d.merchant AND l.command_id = d.command_id AND l.buried_at IS NOT NULL
+		ON CONFLICT (merchant, payment_id, command_id) DO UPDATE SET
+			buried_at = greatest(o.buried_at, excluded.buried_at),
+			status = CASE WHEN o.status IN ('accepted', 'open', 'unknown', 'waiting') AND (o.version = 0 OR o.at <= excluded.buried_at)
+				THEN 'dead' ELSE o.status END`,
+	},
 }
 
 // forgotten is what a stream has no longer.

@@ -17,7 +17,7 @@ import (
 type commands struct{ shard int }
 
 func (commands) decode(m bus.Message) (payment.Command, error) {
-	c, err := wire.UnmarshalCommand(m.Data)
+	c, err := decodeCommand(m.Subject, m.Data)
 	c.At = m.Time
 	return c, err
 }
@@ -125,7 +125,8 @@ FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text
 AS r (merchant, payment_id, command_id, provider, kind, currency, amount, at, own_ref, mandate)
 ON CONFLICT (merchant, payment_id, command_id) DO UPDATE SET
 	accepted_at = least(o.accepted_at, excluded.accepted_at), own_ref = excluded.own_ref, mandate = excluded.mandate,
-	currency = excluded.currency, amount = excluded.amount`
+	currency = excluded.currency, amount = excluded.amount,
+	at = CASE WHEN o.version = 0 THEN excluded.at ELSE o.at END`
 
 func acceptOperations(b *pgx.Batch, all []entry[payment.Command]) {
 	var merchant, id, command, provider, kind, currency, ownRef, mandate []string

@@ -42,6 +42,8 @@ type events struct {
 	stream string
 	// copyFrom is how many events are worth a COPY; fewer go by INSERT.
 	copyFrom int
+	// first returns the first sequence that the stream still has.
+	first func(context.Context) (uint64, error)
 }
 
 func (events) decode(m bus.Message) (event, error) { return decodeEvent(m) }
@@ -69,7 +71,7 @@ func (v events) write(ctx context.Context, tx pgx.Tx, origin uint64, all []entry
 		return err
 	}
 	for _, e := range all {
-		if err := heads.link(v.stream, origin, e); err != nil {
+		if err := v.link(ctx, heads, origin, e); err != nil {
 			return err
 		}
 	}
@@ -82,7 +84,9 @@ func (v events) write(ctx context.Context, tx pgx.Tx, origin uint64, all []entry
 	if len(all) < v.copyFrom {
 		v.insert(&b, all)
 	}
-	foldPayments(&b, v.shard, all)
+	folded, outlived := heads.part(all)
+	foldPayments(&b, v.shard, folded)
+	heads.outlive(&b, v.stream, outlived)
 	operate(&b, all)
 	refer(&b, all)
 	issueMandates(&b, all)
@@ -95,10 +99,13 @@ type heads map[Key]head
 type head struct {
 	version uint64
 	hash    []byte
+	seq     uint64
+	// outlived is set once the payment has a ledger that began anew.
+	outlived bool
 }
 
 const headsSQL = `
-SELECT p.merchant, p.payment_id, p.version, p.last_hash
+SELECT p.merchant, p.payment_id, p.version, p.last_hash, p.last_seq, p.outlived
 FROM unnest($1::text[], $2::text[]) AS r (merchant, payment_id)
 JOIN payments p USING (merchant, payment_id)`
 
@@ -121,8 +128,8 @@ func scanHeads(rows pgx.Rows, err error) (heads, error) {
 	out := make(heads)
 	var k Key
 	var h head
-	_, err = pgx.ForEachRow(rows, []any{&k.Merchant, &k.Payment, &h.version, &h.hash}, func() error {
-		out[k] = head{h.version, slices.Clone(h.hash)}
+	_, err = pgx.ForEachRow(rows, []any{&k.Merchant, &k.Payment, &h.version, &h.hash, &h.seq, &h.outlived}, func() error {
+		out[k] = head{h.version, slices.Clone(h.hash), h.seq, h.outlived}
 		return nil
 	})
 	if err != nil {
@@ -131,20 +138,38 @@ func scanHeads(rows pgx.Rows, err error) (heads, error) {
 	return out, nil
 }
 
-// link returns a *Halt unless e follows what is known of its payment, and makes
-// it the head.
-func (h heads) link(stream string, origin uint64, e entry[event]) error {
+// link makes e the head of its payment, and returns a *Halt unless it follows what
+// is known of it, or begins anew what the stream has forgotten.
+func (v events) link(ctx context.Context, h heads, origin uint64, e entry[event]) error {
 	k, rec := e.val.key(), e.val.rec
 	last := h[k]
-	h[k] = head{rec.Event.Version, e.val.hash}
+	next := head{rec.Event.Version, e.val.hash, e.msg.Seq, last.outlived}
+	if rec.Event.Version == 1 && len(rec.Prev) == 0 && last.version > 0 {
+		first, err := v.first(ctx)
+		if err != nil {
+			return err
+		}
+		if last.seq < first {
+			next.outlived = true
+			h[k] = next
+			return nil
+		}
+	}
+	h[k] = next
+	return last.follow(v.stream, origin, e)
+}
+
+// follow returns a *Halt unless e is the event after last.
+func (last head) follow(stream string, origin uint64, e entry[event]) error {
+	rec := e.val.rec
 	if last.version == 0 && rec.Event.Version > 1 && origin > 1 {
 		return nil // its beginning had expired before this projection began
 	}
 	if rec.Event.Version != last.version+1 {
-		return &Halt{stream, e.msg.Seq, Version, fmt.Sprintf("payment %s has version %d after %d", k.Payment, rec.Event.Version, last.version)}
+		return &Halt{stream, e.msg.Seq, Version, fmt.Sprintf("payment %s has version %d after %d", rec.Event.Payment, rec.Event.Version, last.version)}
 	}
 	if !bytes.Equal(rec.Prev, last.hash) {
-		return &Halt{stream, e.msg.Seq, Chain, fmt.Sprintf("version %d of payment %s does not name the event before it", rec.Event.Version, k.Payment)}
+		return &Halt{stream, e.msg.Seq, Chain, fmt.Sprintf("version %d of payment %s does not name the event before it", rec.Event.Version, rec.Event.Payment)}
 	}
 	return nil
 }

@@ -79,7 +79,9 @@ SELECT * FROM unnest(
 	$1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::bigint[], $10::bigint[],
 	$11::text[], $12::text[], $13::text[], $14::int[], $15::timestamptz[], $16::timestamptz[])
 ON CONFLICT (merchant, payment_id, command_id) DO UPDATE SET
-	provider = excluded.provider, kind = excluded.kind, status = excluded.status, version = excluded.version,
+	provider = excluded.provider, kind = excluded.kind, version = excluded.version,
+	status = CASE WHEN excluded.status IN ('accepted', 'open', 'unknown', 'waiting') AND excluded.at <= o.buried_at
+		THEN 'dead' ELSE excluded.status END,
 	currency = CASE WHEN excluded.currency = '' THEN o.currency ELSE excluded.currency END,
 	amount = CASE WHEN excluded.currency = '' THEN o.amount ELSE excluded.amount END,
 	effect = excluded.effect, reason = excluded.reason, code = excluded.code, ref = excluded.ref,

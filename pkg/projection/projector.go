@@ -136,7 +136,10 @@ func (p *Projector) lanes() []runner {
 		all = append(all, newLane[payment.Command](p, stream, commands{shard: shard}))
 	}
 	for shard, stream := range p.src.EventStreams() {
-		v := events{shard: shard, stream: stream, copyFrom: copyFrom}
+		v := events{shard: shard, stream: stream, copyFrom: copyFrom, first: func(ctx context.Context) (uint64, error) {
+			state, err := p.src.StreamState(ctx, stream)
+			return state.FirstSeq, err
+		}}
 		l := newLane[event](p, stream, v)
 		l.safe = v.late()
 		if p.opts.Bury != nil {
