@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 )
 
 // Provider is the name of a payment provider, as it stands in subjects.
@@ -38,7 +39,8 @@ type (
 	// ID names a payment within its merchant: 1 to 64 of A-Z a-z 0-9 _ -.
 	ID string
 	// ReqID is the caller's idempotency key of a command, unique within a
-	// merchant for twelve months: 1 to 255 visible ASCII characters.
+	// merchant for twelve months: 1 to 255 visible ASCII characters. What begins
+	// with ReservedReqID is Payloom's own.
 	ReqID string
 	// CommandID is derived from merchant and ReqID: 26 characters of base32 in
 	// lower case.
@@ -70,6 +72,13 @@ func (id ID) Validate() error { return check(idPattern, "payment id", string(id)
 
 // Validate returns an error that wraps ErrFormat when r is malformed.
 func (r ReqID) Validate() error { return check(reqIDPattern, "req id", string(r)) }
+
+// ReservedReqID begins the ReqIDs of the commands that Payloom itself gives. Callers
+// cannot use it, so that none of theirs is in the way.
+const ReservedReqID = "payloom:"
+
+// Reserved tells whether r is one that only Payloom itself may use.
+func (r ReqID) Reserved() bool { return strings.HasPrefix(string(r), ReservedReqID) }
 
 // Validate returns an error that wraps ErrFormat when c is malformed.
 func (c CommandID) Validate() error { return check(commandPattern, "command id", string(c)) }
