@@ -16,7 +16,7 @@ func (a *app) codecCommand() *cobra.Command {
 			`  echo '{"op":"mac","key":"secret","fields":["PayID","TransID","MerchantID","100","EUR"]}' | payctl codec computop
   echo '{"op":"encrypt","cipher":"blowfish","key":"0123456789abcdef","plaintext":"MerchantID=x&Amount=100"}' | payctl codec computop`),
 		a.codecOf("axerve", "Axerve's SOAP messages", gestpay.Lines,
-			`  echo '{"op":"build","operation":"callDeleteS2S","params":{"shopLogin":"GESPAY00042","bankTransID":"900417"}}' | payctl codec axerve
+			`  echo '{"op":"build","operation":"callDeleteS2S","params":{"shopLogin":"GESPAY00042","bankTransactionId":"900417"}}' | payctl codec axerve
   jq -Rs '{op:"parse",operation:"callReadTrxS2S",body:.}' answer.xml -c | payctl codec axerve`),
 		a.codecOf("ecommpay", "Gate's signature", gate.Lines,
 			`  echo '{"op":"canonical","body":"{\"a\":1}"}' | payctl codec ecommpay

@@ -123,12 +123,22 @@ func TestCompletion(t *testing.T) {
 	}
 }
 
-func TestCodec_Computop(t *testing.T) {
+func TestCodec(t *testing.T) {
 	t.Parallel()
-	got := payctl(t, nil, `{"op":"mac","key":"k","fields":["a","b"]}`+"\nnonsense\n", "codec", "computop")
-	lines := strings.Split(strings.TrimSpace(got.out), "\n")
-	if got.code != 0 || len(lines) != 2 || !strings.HasPrefix(lines[0], `{"mac":"`) || !strings.HasPrefix(lines[1], `{"error":`) {
-		t.Errorf("%+v", got)
+	tests := map[string]struct{ line, want string }{
+		"computop": {`{"op":"mac","key":"k","fields":["a","b"]}`, `{"mac":"`},
+		"axerve":   {`{"op":"build","operation":"callDeleteS2S","params":{"shopLogin":"S","bankTransactionId":"1"}}`, `{"soap_action":"`},
+		"ecommpay": {`{"op":"canonical","body":"{\"a\":1}"}`, `{"canonical":"a:1"}`},
+	}
+	for provider, tt := range tests {
+		t.Run(provider, func(t *testing.T) {
+			t.Parallel()
+			got := payctl(t, nil, tt.line+"\nnonsense\n", "codec", provider)
+			lines := strings.Split(strings.TrimSpace(got.out), "\n")
+			if got.code != 0 || len(lines) != 2 || !strings.HasPrefix(lines[0], tt.want) || !strings.HasPrefix(lines[1], `{"error":`) {
+				t.Errorf("%+v", got)
+			}
+		})
 	}
 }
 

@@ -53,6 +53,7 @@ func (e Env) desk(p payment.Provider) desk {
 		return desk{e.axerveLedger, e.axerveFaults, e.Axerve.RemoveRule}
 	case payment.ECommPay:
 		return desk{e.ecommpayLedger, e.ecommpayFaults, e.ECommPay.RemoveRule}
+	case payment.Computop:
 	}
 	return desk{e.computopLedger, e.computopFaults, e.Computop.RemoveRule}
 }
