@@ -1,6 +1,7 @@
 package projection
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -206,7 +207,7 @@ func TestDecodeCommand_RefusesAnothersSubject(t *testing.T) {
 		"pay.cmd.0.computop.demo.x":                errMisplaced,
 		"pay.dead.worker":                          errMisplaced,
 	} {
-		if _, err := decodeCommand(subject, data); err != want {
+		if _, err := decodeCommand(subject, data); !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %v", subject, err, want)
 		}
 	}
