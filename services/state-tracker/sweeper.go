@@ -18,6 +18,11 @@ import (
 // backlog is not made longer by shaking it.
 const sweepLimit = 500
 
+// wakeable is how long after its acceptance a command is handed out again: the
+// broker keeps commands for 40 days, and without its command a wake-up is nothing.
+// Older ones are counted.
+const wakeable = 35 * 24 * time.Hour
+
 // keepEvery is how often old memory is dropped and partitions are made.
 const keepEvery = time.Hour
 
@@ -81,46 +86,58 @@ func (s *sweeper) sweep(ctx context.Context) error {
 // wake hands stalled commands to their workers again. A command that is claimed
 // and then not handed over has its next turn when its interval is over.
 func (s *sweeper) wake(ctx context.Context, now time.Time) error {
-	stalled, err := s.rows.Claim(ctx, now, store.Intervals{Idle: s.cfg.CommandIdle, Most: s.cfg.CommandMost}, sweepLimit)
+	stalled, err := s.rows.Claim(ctx, now, store.Intervals{Idle: s.cfg.CommandIdle, Most: s.cfg.CommandMost, Oldest: wakeable}, sweepLimit)
 	if err != nil {
 		return err
 	}
+	var errs []error
 	for _, c := range stalled {
+		if ctx.Err() != nil {
+			break // the next sweep goes on
+		}
 		command := payment.Command{ID: c.Command, Merchant: c.Merchant, Payment: c.Payment, Provider: c.Provider, Kind: c.Kind}
 		if err := s.queue.Wake(ctx, command, now); err != nil {
-			return fmt.Errorf("wake: %w", err)
+			errs = append(errs, fmt.Errorf("wake: %w", err))
+			continue
 		}
 		s.stats.woken.WithLabelValues(string(c.Provider)).Inc()
 		s.log.Info("command handed out again", service.Merchant(string(c.Merchant)), service.PaymentID(string(c.Payment)),
 			service.CommandID(string(c.Command)), service.Kind(string(c.Kind)), service.Provider(string(c.Provider)))
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
-// ask has providers asked about payments that have waited for long.
+// ask has providers asked about payments that have waited for long. One that cannot
+// be asked about does not keep the others from it.
 func (s *sweeper) ask(ctx context.Context, now time.Time) error {
 	waiting, err := s.rows.Waiting(ctx, now, s.cfg.CallbackAfter, s.cfg.CallbackMost, s.sessions, sweepLimit)
 	if err != nil {
 		return err
 	}
+	var errs []error
 	for _, w := range waiting {
+		if ctx.Err() != nil {
+			break // the next sweep goes on
+		}
 		if _, _, err := s.queue.Accept(ctx, s.recheck(w, now)); err != nil {
-			return fmt.Errorf("recheck: %w", err)
+			errs = append(errs, fmt.Errorf("recheck %s: %w", w.Payment, err))
+			continue
 		}
 		s.stats.asked.WithLabelValues(string(w.Provider)).Inc()
 		s.log.Info("payment will be asked about", service.Merchant(string(w.Merchant)), service.PaymentID(string(w.Payment)),
 			service.Provider(string(w.Provider)))
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // recheck returns the command that asks about w. All sweepers make the same one
 // of the same rows, so that it is accepted once; when the wait has doubled it is
-// another one, in case nothing came of the first.
+// another one, in case nothing came of the first. Its ReqID is one that no caller
+// can have used.
 func (s *sweeper) recheck(w store.Waiting, now time.Time) payment.Command {
 	times := bits.Len64(uint64(max(now.Sub(w.Since)/s.cfg.CallbackAfter, 0)))
 	c := payment.Command{
-		Merchant: w.Merchant, ReqID: payment.ReqID(fmt.Sprintf("recheck-%s-%d-%d", w.Payment, w.Version, times)),
+		Merchant: w.Merchant, ReqID: payment.ReqID(fmt.Sprintf("%srecheck:%s:%d:%d", payment.ReservedReqID, w.Payment, w.Version, times)),
 		Payment: w.Payment, Provider: w.Provider, Account: w.Account, Kind: payment.Sync,
 	}
 	c.ID = payment.DeriveCommandID(c.Merchant, c.ReqID)

@@ -213,7 +213,7 @@ func TestSweeper_HasProvidersAskedAboutWaitingPayments(t *testing.T) {
 		t.Errorf("asked too early: %v", got)
 	}
 	at(t, s, q, 16*time.Minute)
-	if diff := cmp.Diff([]string{"recheck-buyer-2-1", "recheck-pending-2-1"}, q.takeAsked()); diff != "" {
+	if diff := cmp.Diff([]string{"payloom:recheck:buyer:2:1", "payloom:recheck:pending:2:1"}, q.takeAsked()); diff != "" {
 		t.Errorf("asked (-want +got):\n%s", diff)
 	}
 	// While a question is open there is no other.
@@ -223,7 +223,7 @@ func TestSweeper_HasProvidersAskedAboutWaitingPayments(t *testing.T) {
 		t.Errorf("asked again: %v", got)
 	}
 	// An answer that changes nothing: the next question comes when the wait has doubled.
-	sync := newCommand("demo", "buyer", payment.Sync, "recheck-buyer-2-1", payment.Money{})
+	sync := newCommand("demo", "buyer", payment.Sync, "payloom:recheck:buyer:2:1", payment.Money{})
 	w.tell(t, now.Add(20*time.Minute), sync, payment.Synced{Found: true})
 	w.projected(t, 1, "SELECT count(*) FROM operations WHERE kind = 'sync' AND status = 'succeeded'")
 	at(t, s, q, 39*time.Minute)
@@ -231,7 +231,7 @@ func TestSweeper_HasProvidersAskedAboutWaitingPayments(t *testing.T) {
 		t.Errorf("asked before the wait had doubled: %v", got)
 	}
 	at(t, s, q, 41*time.Minute)
-	if diff := cmp.Diff([]string{"recheck-buyer-3-2"}, q.takeAsked()); diff != "" {
+	if diff := cmp.Diff([]string{"payloom:recheck:buyer:3:2"}, q.takeAsked()); diff != "" {
 		t.Errorf("asked (-want +got):\n%s", diff)
 	}
 }
@@ -274,7 +274,7 @@ func TestSweeper_RechecksAreIdempotent(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	w.projected(t, 1, "SELECT count(*) FROM commands WHERE kind = 'sync' AND req_id LIKE 'recheck-buyer-2-%'")
+	w.projected(t, 1, "SELECT count(*) FROM commands WHERE kind = 'sync' AND req_id LIKE 'payloom:recheck:buyer:2:%'")
 	w.projected(t, 1, "SELECT count(*) FROM commands WHERE kind = 'sync'")
 }
 
@@ -295,7 +295,7 @@ func TestSweeper_Measures(t *testing.T) {
 # HELP payloom_attention_payments Payments that a person has to look at.
 # TYPE payloom_attention_payments gauge
 payloom_attention_payments{provider="computop",state="processing"} 2
-# HELP payloom_open_operations Operations that are not at their end, by status.
+# HELP payloom_open_operations Operations that are not at their end, or buried, by status.
 # TYPE payloom_open_operations gauge
 payloom_open_operations{provider="computop",status="accepted"} 1
 payloom_open_operations{provider="computop",status="open"} 1

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/payloom/payloom/pkg/payment"
+	"github.com/payloom/payloom/pkg/projection"
 	"github.com/payloom/payloom/services/state-tracker/internal/store"
 )
 
@@ -24,6 +25,7 @@ type sweepStats struct {
 	payments  *prometheus.GaugeVec
 	attention *prometheus.GaugeVec
 	dead      *prometheus.GaugeVec
+	stranded  *prometheus.GaugeVec
 }
 
 func newSweepStats() *sweepStats {
@@ -43,16 +45,17 @@ func newSweepStats() *sweepStats {
 		unknown:   gauge("payloom_unknown_outcomes", "Attempts that the provider may or may not have executed.", "provider"),
 		unknownAt: gauge("payloom_unknown_outcome_oldest_seconds", "How long the oldest of them has been unknown.", "provider"),
 		parked:    gauge("payloom_parked_operations", "Operations that wait for a person.", "provider"),
-		open:      gauge("payloom_open_operations", "Operations that are not at their end, by status.", "provider", "status"),
+		open:      gauge("payloom_open_operations", "Operations that are not at their end, or buried, by status.", "provider", "status"),
 		payments:  gauge("payloom_open_payments", "Payments with an operation that is not at its end, by state.", "provider", "state"),
 		attention: gauge("payloom_attention_payments", "Payments that a person has to look at.", "provider", "state"),
 		dead:      gauge("payloom_dead_letters", "Dead letters that are kept.", "service", "stream"),
+		stranded:  gauge("payloom_stranded_commands", "Commands without an end that are too old to be handed to their workers again.", "provider", "status"),
 	}
 }
 
 func (s *sweepStats) all() []prometheus.Collector {
 	return []prometheus.Collector{
-		s.failed, s.woken, s.asked, s.oldest, s.unknown, s.unknownAt, s.parked, s.open, s.payments, s.attention, s.dead,
+		s.failed, s.woken, s.asked, s.oldest, s.unknown, s.unknownAt, s.parked, s.open, s.payments, s.attention, s.dead, s.stranded,
 	}
 }
 
@@ -79,6 +82,9 @@ func (s *sweeper) measure(ctx context.Context, now time.Time) error {
 	s.stats.operations(open, now)
 	for gauge, count := range map[*prometheus.GaugeVec]func(context.Context) (map[[2]string]int64, error){
 		s.stats.payments: s.rows.PaymentsByState, s.stats.attention: s.rows.Attention, s.stats.dead: s.rows.DeadLetters,
+		s.stats.stranded: func(ctx context.Context) (map[[2]string]int64, error) {
+			return s.rows.Stranded(ctx, now.Add(-wakeable))
+		},
 	} {
 		counts, err := count(ctx)
 		if err != nil {
@@ -109,6 +115,8 @@ func (s *sweepStats) operations(open []store.Open, now time.Time) {
 		case payment.OpParked:
 			s.parked.WithLabelValues(p).Set(float64(o.Count))
 			continue
+		case projection.StatusDead:
+			continue // a person's turn, too
 		case payment.OpAction, payment.OpPending:
 			continue // somebody else's turn
 		default:

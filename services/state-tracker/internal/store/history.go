@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/payloom/payloom/pkg/payment"
+	"github.com/payloom/payloom/pkg/projection"
 	"github.com/payloom/payloom/pkg/wire"
 )
 
@@ -112,7 +113,7 @@ func (s *Store) Command(ctx context.Context, m payment.Merchant, id payment.Comm
 	if err != nil {
 		return Command{}, fmt.Errorf("read command: %w", err)
 	}
-	c.Amount, c.Done = amount.orNone(), payment.OpStatus(c.Status).Terminal()
+	c.Amount, c.Done = amount.orNone(), c.Status == projection.StatusDead || payment.OpStatus(c.Status).Terminal()
 	c.AcceptedAt, c.At = c.AcceptedAt.UTC(), c.At.UTC()
 	return c, nil
 }

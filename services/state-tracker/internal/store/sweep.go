@@ -23,6 +23,8 @@ type Stalled struct {
 type Intervals struct {
 	Idle time.Duration // since its last event, or the time that it waits for
 	Most time.Duration // the interval doubles up to this
+	// Oldest is how long after its acceptance a command is handed out at all.
+	Oldest time.Duration
 }
 
 // claimSQL notes that commands are handed out now, and returns those for which no
@@ -34,6 +36,7 @@ WITH due AS (
 	WHERE o.status IN ('accepted', 'open', 'unknown', 'waiting')
 		AND o.at < $1::timestamptz - $2::interval
 		AND coalesce(o.retry_at, o.at) < $1::timestamptz - $2::interval
+		AND coalesce(o.accepted_at, o.at) > $1::timestamptz - $5::interval
 		AND (w.next_at IS NULL OR w.next_at <= $1)
 	ORDER BY o.at LIMIT $4
 ), claimed AS (
@@ -50,7 +53,7 @@ SELECT merchant, payment_id, command_id, due.provider, due.kind FROM claimed JOI
 // Claim returns at most limit commands that have stalled by now, broker time, and
 // makes them no other sweeper's for a while that doubles each time.
 func (s *Store) Claim(ctx context.Context, now time.Time, i Intervals, limit int) ([]Stalled, error) {
-	rows, err := s.db.Query(ctx, claimSQL, now, i.Idle, i.Most, limit)
+	rows, err := s.db.Query(ctx, claimSQL, now, i.Idle, i.Most, limit, i.Oldest)
 	if err != nil {
 		return nil, fmt.Errorf("claim stalled commands: %w", err)
 	}
@@ -139,10 +142,13 @@ type Open struct {
 	Accepted time.Time // acceptance of the oldest
 }
 
-// Open counts what is open.
+// Open counts what is open, and what is dead.
 func (s *Store) Open(ctx context.Context) ([]Open, error) {
 	rows, err := s.db.Query(ctx, `SELECT provider, status, count(*), min(at), min(coalesce(accepted_at, at)) FROM operations
-		WHERE status IN ('accepted', 'open', 'unknown', 'waiting', 'action_required', 'pending', 'parked') GROUP BY provider, status`)
+		WHERE status IN ('accepted', 'open', 'unknown', 'waiting', 'action_required', 'pending', 'parked') GROUP BY provider, status
+		UNION ALL
+		SELECT provider, status, count(*), min(at), min(coalesce(accepted_at, at)) FROM operations
+		WHERE status = 'dead' GROUP BY provider, status`)
 	if err != nil {
 		return nil, fmt.Errorf("count open operations: %w", err)
 	}
@@ -176,8 +182,15 @@ func (s *Store) DeadLetters(ctx context.Context) (map[[2]string]int64, error) {
 	return s.counts(ctx, `SELECT service, stream, count(*) FROM dead_letters GROUP BY 1, 2`)
 }
 
-func (s *Store) counts(ctx context.Context, sql string) (map[[2]string]int64, error) {
-	rows, err := s.db.Query(ctx, sql)
+// Stranded counts, by provider and status, the commands that were accepted before a
+// time and still are a worker's to end.
+func (s *Store) Stranded(ctx context.Context, before time.Time) (map[[2]string]int64, error) {
+	return s.counts(ctx, `SELECT provider, status, count(*) FROM operations
+		WHERE status IN ('accepted', 'open', 'unknown', 'waiting') AND coalesce(accepted_at, at) <= $1 GROUP BY 1, 2`, before)
+}
+
+func (s *Store) counts(ctx context.Context, sql string, args ...any) (map[[2]string]int64, error) {
+	rows, err := s.db.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, fmt.Errorf("count: %w", err)
 	}
