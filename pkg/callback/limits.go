@@ -21,6 +21,10 @@ type Limits struct {
 	// addresses.
 	SourceRate   float64
 	EndpointRate float64
+	// UnprovenRate is the same for callbacks of one account that only the provider
+	// can vouch for. Strangers can make them, and each is stored before anybody
+	// asks: the rate bounds how fast they fill the stream.
+	UnprovenRate float64
 	// TrustedProxies is how many proxies of ours stand before the receiver, each
 	// of which appends to X-Forwarded-For. 0: the connection tells the source.
 	TrustedProxies int

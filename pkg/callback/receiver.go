@@ -55,6 +55,7 @@ type Receiver struct {
 	returns   returnDesk
 	sources   *limiter
 	endpoints *limiter
+	unproven  *limiter
 	hops      int
 	patience  time.Duration
 	log       *zap.Logger
@@ -74,7 +75,8 @@ func NewReceiver(o Options) *Receiver {
 		accounts: o.Accounts, parsers: o.Parsers, store: o.Store, payments: o.Payments,
 		returns: newReturnDesk(o.VerifyReturn),
 		sources: newLimiter(o.Limits.SourceRate), endpoints: newLimiter(o.Limits.EndpointRate),
-		hops: o.Limits.TrustedProxies, patience: o.Patience,
+		unproven: newLimiter(o.Limits.UnprovenRate),
+		hops:     o.Limits.TrustedProxies, patience: o.Patience,
 		log: o.Log, noisy: sampled(o.Log), stats: newMetrics(),
 	}
 }
@@ -122,6 +124,11 @@ func (rc *Receiver) callback(w http.ResponseWriter, r *http.Request, p payment.P
 	case errors.Is(err, provider.ErrUnreadable):
 		in.Verdict, in.Reason = wire.Quarantined, err.Error()
 	case errors.Is(err, provider.ErrUnverified):
+		if !rc.unproven.allow(in.Endpoint) {
+			no := tooMany(w) // an honest sender comes again
+			answer(w, no.status, no.text)
+			return no.result
+		}
 		in.Verdict, in.Reason = wire.Unverified, err.Error()
 	case err != nil:
 		// Nothing is known about the callback, and the sender has a copy.

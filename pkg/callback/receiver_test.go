@@ -252,3 +252,26 @@ func TestReceive_ForgedCallbacksDoNotFillTheLog(t *testing.T) {
 		}
 	}
 }
+
+// TestReceive_StrangersCannotFillTheStream: what only the provider can vouch for
+// is stored unproven, and so only at a rate; what proves itself is not held up.
+func TestReceive_StrangersCannotFillTheStream(t *testing.T) {
+	t.Parallel()
+	unproven := newWorld(t, func(o *callback.Options) {
+		o.Parsers, o.Limits.UnprovenRate = failing(provider.ErrUnverified), 0.001
+	})
+	for i, want := range []int{200, 429, 429} {
+		if got := unproven.do("POST", callbackPath, strings.Repeat("x", i+1)); got.status != want {
+			t.Errorf("unproven callback %d: status %d, want %d", i+1, got.status, want)
+		}
+	}
+	if n := len(unproven.stored()); n != 1 {
+		t.Errorf("%d are stored, want 1", n)
+	}
+	proven := newWorld(t, func(o *callback.Options) { o.Limits.UnprovenRate = 0.001 })
+	for _, id := range []string{"order-1", "order-2", "order-3"} {
+		if got := proven.do("POST", callbackPath, proven.sealed(notify(id))); got.status != 200 {
+			t.Errorf("a proven callback: status %d, want 200", got.status)
+		}
+	}
+}

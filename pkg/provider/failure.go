@@ -54,6 +54,9 @@ type Error struct {
 	// Bare is set when nothing but a failing HTTP status said so: whatever stands
 	// before the provider may have, and asking again may help.
 	Bare bool
+	// Person is set when the provider has said all it will and only a person can
+	// tell what it means. The operation is parked.
+	Person bool
 	// After is how long the provider wants to be left alone; 0: it did not say.
 	After time.Duration
 	Err   error

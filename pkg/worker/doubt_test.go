@@ -61,6 +61,7 @@ func TestHandle_WhoCallsAPerson(t *testing.T) {
 	t.Parallel()
 	bare := &provider.Error{Failure: provider.Unknown, Answered: true, Bare: true, Code: "503"}
 	unclear := &provider.Error{Failure: provider.Unknown, Answered: true, Code: "E42"}
+	person := &provider.Error{Failure: provider.Unknown, Answered: true, Code: "E43", Person: true}
 	cases := map[string]struct {
 		step  providertest.Step
 		found payment.OpStatus
@@ -69,6 +70,8 @@ func TestHandle_WhoCallsAPerson(t *testing.T) {
 	}{
 		"a failing status alone may pass":              {lostAfter, payment.OpUnknown, bare, payment.OpUnknown},
 		"an answer that makes no sense calls a person": {lostAfter, payment.OpUnknown, unclear, payment.OpParked},
+		"where only a person can tell, one is called":  {lostAfter, payment.OpUnknown, person, payment.OpParked},
+		"also of what was accepted":                    {pend, payment.OpPending, person, payment.OpParked},
 		"what was accepted is waited for":              {pend, payment.OpPending, unclear, payment.OpPending},
 		"what was accepted outlives a failing status":  {pend, payment.OpPending, bare, payment.OpPending},
 	}

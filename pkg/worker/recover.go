@@ -91,10 +91,11 @@ func (w *Worker) found(ctx context.Context, head payment.Head, call provider.Cal
 }
 
 // unclear keeps asking while the provider cannot be reached, and calls a person
-// when it answers for long without settling anything.
+// when the provider says that one is needed, or answers for long without settling
+// anything. What it has accepted it is given the time for.
 func (w *Worker) unclear(ctx context.Context, head payment.Head, call provider.Call, e *provider.Error, age time.Duration) error {
 	puzzling := e.Answered && !e.Bare && e.Failure != provider.NotSent && call.Operation.Status != payment.OpPending
-	if errors.Is(e, provider.ErrUnsupported) || (puzzling && age > w.limits.ParkAfter) {
+	if e.Person || errors.Is(e, provider.ErrUnsupported) || (puzzling && age > w.limits.ParkAfter) {
 		return w.park(ctx, head, call, e.Reason)
 	}
 	return w.later(ctx, call.Command, max(e.After, w.inquireAfter(age)))

@@ -19,6 +19,7 @@ type Config struct {
 
 	SourceRate     float64 `env:"SOURCE_RATE_LIMIT" envDefault:"2000" desc:"requests per second and address, of each replica; providers call from few; 0: no limit"`
 	EndpointRate   float64 `env:"ENDPOINT_RATE_LIMIT" envDefault:"5000" desc:"requests per second and account, of each replica; 0: no limit"`
+	UnprovenRate   float64 `env:"UNPROVEN_RATE_LIMIT" envDefault:"20" desc:"of these, callbacks that only the provider can vouch for (Axerve's); 0: no limit"`
 	TrustedProxies int     `env:"TRUSTED_PROXIES" envDefault:"0" desc:"how many proxies of ours append to X-Forwarded-For; 0: the connection tells who calls"`
 	Concurrency    int     `env:"CONCURRENCY" envDefault:"32" desc:"stored callbacks interpreted at once"`
 }
@@ -37,6 +38,9 @@ func (c Config) Validate() error {
 	if c.EndpointRate < 0 {
 		errs = append(errs, conf.Invalid("ENDPOINT_RATE_LIMIT", "is negative"))
 	}
+	if c.UnprovenRate < 0 {
+		errs = append(errs, conf.Invalid("UNPROVEN_RATE_LIMIT", "is negative"))
+	}
 	if c.TrustedProxies < 0 {
 		errs = append(errs, conf.Invalid("TRUSTED_PROXIES", "is negative"))
 	}
@@ -47,5 +51,5 @@ func (c Config) Validate() error {
 }
 
 func (c Config) limits() callback.Limits {
-	return callback.Limits{SourceRate: c.SourceRate, EndpointRate: c.EndpointRate, TrustedProxies: c.TrustedProxies}
+	return callback.Limits{SourceRate: c.SourceRate, EndpointRate: c.EndpointRate, UnprovenRate: c.UnprovenRate, TrustedProxies: c.TrustedProxies}
 }
