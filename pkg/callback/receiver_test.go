@@ -269,7 +269,7 @@ func TestReceive_StrangersCannotFillTheStream(t *testing.T) {
 		t.Errorf("%d are stored, want 1", n)
 	}
 	proven := newWorld(t, func(o *callback.Options) { o.Limits.UnprovenRate = 0.001 })
-	for _, id := range []string{"order-1", "order-2", "order-3"} {
+	for _, id := range []payment.ID{"order-1", "order-2", "order-3"} {
 		if got := proven.do("POST", callbackPath, proven.sealed(notify(id))); got.status != 200 {
 			t.Errorf("a proven callback: status %d, want 200", got.status)
 		}
