@@ -15,6 +15,7 @@ import (
 	"github.com/payloom/payloom/pkg/bus"
 	"github.com/payloom/payloom/pkg/bus/bustest"
 	"github.com/payloom/payloom/pkg/callback"
+	"github.com/payloom/payloom/pkg/payment"
 	"github.com/payloom/payloom/pkg/provider"
 	"github.com/payloom/payloom/pkg/wire"
 )
