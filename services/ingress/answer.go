@@ -38,12 +38,25 @@ func (a *api) answer(w http.ResponseWriter, r *http.Request, rt route) (ans answ
 	ctx, cancel := context.WithTimeout(r.Context(), a.timeout)
 	defer cancel()
 	c := call{api: a, book: book, route: rt, merchant: ans.access.Merchant}
-	ans.command, ans.refusal = c.command(ctx, r, text)
-	if ans.refusal != nil {
-		return ans
-	}
-	ans.command, ans.replayed, ans.refusal = a.accept(ctx, ans.command)
+	var said payment.Command
+	said, ans.command, ans.refusal = c.command(ctx, r, text)
+	ans.settle(ctx, a, said)
 	return ans
+}
+
+// settle has the command stored unless it is refused, and finds out whether what is
+// refused was accepted before.
+func (ans *answer) settle(ctx context.Context, a *api, said payment.Command) {
+	if ans.refusal == nil {
+		ans.command, ans.replayed, ans.refusal = a.accept(ctx, ans.command)
+	}
+	if ans.refusal == nil {
+		return
+	}
+	stored, replayed, refused := a.again(ctx, said, ans.refusal)
+	if ans.replayed, ans.refusal = replayed, refused; replayed {
+		ans.command = stored
+	}
 }
 
 // accept stores c.
@@ -54,10 +67,16 @@ func (a *api) accept(ctx context.Context, c payment.Command) (payment.Command, b
 		return stored, replayed, nil
 	case errors.Is(err, bus.ErrReqIDReused):
 		return c, false, reused()
-	case errors.Is(err, bus.ErrUnavailable), ctx.Err() != nil:
-		return c, false, unavailable(err)
 	}
-	return c, false, failed(err)
+	return c, false, a.fault(ctx, err)
+}
+
+// fault returns what an error of the broker means for the caller.
+func (a *api) fault(ctx context.Context, err error) *refusal {
+	if errors.Is(err, bus.ErrUnavailable) || ctx.Err() != nil {
+		return unavailable(err)
+	}
+	return failed(err)
 }
 
 // readBody returns the call's body, "{}" where none is needed and none was sent.
@@ -98,6 +117,9 @@ func reqID(r *http.Request) (payment.ReqID, *refusal) {
 	if id.Validate() != nil {
 		return "", noKey("The Idempotency-Key must be 1 to 255 visible ASCII characters.")
 	}
+	if id.Reserved() {
+		return "", noKey("An Idempotency-Key that begins with " + payment.ReservedReqID + " is not for callers.")
+	}
 	return id, nil
 }
 
@@ -110,20 +132,20 @@ type call struct {
 }
 
 // command returns what the call asks for, checked against the rules of commands
-// and of the provider.
-func (c call) command(ctx context.Context, r *http.Request, text []byte) (payment.Command, *refusal) {
+// and of the provider, and what the caller said of it, if that can be told.
+func (c call) command(ctx context.Context, r *http.Request, text []byte) (said, asked payment.Command, refused *refusal) {
 	id, refused := reqID(r)
 	if refused != nil {
-		return payment.Command{}, refused
+		return said, asked, refused
 	}
 	doc, err := intake.Parse(text)
 	if err != nil {
-		return payment.Command{}, malformed("The " + err.Error() + ".")
+		return said, asked, malformed("The " + err.Error() + ".")
 	}
 	var f intake.Faults
 	f.RefuseCards(doc)
 	f.RefuseCard(keyHeader, string(id))
-	asked := payment.Command{
+	asked = payment.Command{
 		ID: payment.DeriveCommandID(c.merchant, id), Merchant: c.merchant, ReqID: id, Kind: c.route.kind,
 	}
 	if path := r.PathValue("id"); path != "" {
@@ -131,11 +153,12 @@ func (c call) command(ctx context.Context, r *http.Request, text []byte) (paymen
 		asked.Payment = payment.ID(path)
 	}
 	q := intake.Read(asked, doc, &f)
+	said = spoken(q)
 	if refused := c.check(ctx, q); refused != nil {
-		return q.Command, refused
+		return said, q.Command, refused
 	}
 	if len(f.List) > 0 {
-		return q.Command, invalid(f)
+		return said, q.Command, invalid(f)
 	}
-	return q.Command, nil
+	return said, q.Command, nil
 }

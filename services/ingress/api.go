@@ -17,6 +17,8 @@ type broker interface {
 	// Accept stores a command. It returns the stored one, whether it was there
 	// before, and errors that wrap bus.ErrReqIDReused or bus.ErrUnavailable.
 	Accept(ctx context.Context, c payment.Command) (stored payment.Command, replayed bool, err error)
+	// Command returns a stored command, or an error that wraps bus.ErrNotFound.
+	Command(ctx context.Context, m payment.Merchant, id payment.CommandID) (payment.Command, error)
 	// Find returns the payment as its last event tells, whatever its provider,
 	// and whether there is one.
 	Find(ctx context.Context, m payment.Merchant, id payment.ID) (payment.Payment, bool, error)

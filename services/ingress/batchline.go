@@ -16,41 +16,54 @@ import (
 func (b *batch) take(ctx context.Context, book *account.Book, line payouts.Line, t turn) (payouts.Result, payouts.Reason) {
 	p := b.read.Read(line)
 	defer t.await(p.Command.ReqID)()
-	if p.Readable {
-		b.place(ctx, book, p)
-	}
-	if len(p.Faults.List) > 0 {
-		b.count(p.Command, false, invalid(*p.Faults))
-		return p.Result(payouts.Rejected), ""
-	}
 	within, cancel := context.WithTimeout(ctx, b.api.timeout)
 	defer cancel()
-	stored, replayed, refused := b.api.accept(within, p.Command)
-	b.count(p.Command, replayed, refused)
-	p.Command = stored
-	switch {
-	case refused == nil && replayed:
+	var said payment.Command
+	if p.Readable {
+		said = b.place(within, book, p)
+	}
+	ans := answer{command: p.Command}
+	if len(p.Faults.List) > 0 {
+		ans.refusal = invalid(*p.Faults)
+	}
+	ans.settle(within, b.api, said)
+	b.api.metrics.count(payment.Payout, ans)
+	return b.resultOf(p, ans)
+}
+
+// resultOf returns what ans is in a batch's answer.
+func (b *batch) resultOf(p *payouts.Payout, ans answer) (payouts.Result, payouts.Reason) {
+	if ans.refusal == nil || ans.refusal.result != resultInvalid {
+		p.Command = ans.command
+	}
+	switch ans.result() {
+	case resultReplayed:
 		return p.Result(payouts.Replayed), ""
-	case refused == nil:
+	case resultAccepted:
 		return p.Result(payouts.Accepted), ""
-	case refused.result == resultReused:
+	case resultInvalid:
+		return p.Result(payouts.Rejected), ""
+	case resultReused:
 		return reusedLine(p), ""
-	case refused.result == resultUnavailable:
+	case resultUnavailable:
 		return p.Result(payouts.Unavailable), payouts.ReasonUnavailable
 	}
-	b.api.rt.Log.Error("batch", service.CommandID(string(stored.ID)), zap.Error(refused.cause))
+	b.api.rt.Log.Error("batch", service.CommandID(string(ans.command.ID)), zap.Error(ans.refusal.cause))
 	return p.Result(payouts.Unavailable), payouts.ReasonFailed
 }
 
 // place finds the account that the line's payout is for, and checks what its provider
-// would refuse.
-func (b *batch) place(ctx context.Context, book *account.Book, p *payouts.Payout) {
+// would refuse. It returns what the line says by itself. A project that is no
+// account's any more says nothing.
+func (b *batch) place(ctx context.Context, book *account.Book, p *payouts.Payout) (said payment.Command) {
 	if p.Project != "" && !p.Faults.Has("account") {
 		b.placeProject(book, p)
 	}
+	said = spoken(p.Request)
 	c := call{api: b.api, book: book, route: route{kind: payment.Payout}, merchant: b.access.Merchant}
 	// What opens a payment is refused by its fields or not at all.
 	_ = c.check(ctx, p.Request)
+	return said
 }
 
 // placeProject chooses the account that has the project's number.
@@ -71,8 +84,4 @@ func reusedLine(p *payouts.Payout) payouts.Result {
 		Field: "req_id", Code: "idempotency_key_reused", Detail: "another payout was accepted under this key before",
 	}}
 	return r
-}
-
-func (b *batch) count(c payment.Command, replayed bool, refused *refusal) {
-	b.api.metrics.count(payment.Payout, answer{command: c, replayed: replayed, refusal: refused})
 }

@@ -110,6 +110,7 @@ type fakeBroker struct {
 	payments map[payment.ID]payment.Payment
 	finds    int
 	err      error         // of Accept and Find
+	lookup   error         // of Command
 	slow     chan struct{} // Accept waits for it, or for its context
 	waiting  atomic.Int64  // calls of Accept that began to wait for it
 }
@@ -147,6 +148,19 @@ func (b *fakeBroker) Accept(ctx context.Context, c payment.Command) (payment.Com
 	}
 	b.commands[c.ID] = c
 	return c, false, nil
+}
+
+func (b *fakeBroker) Command(_ context.Context, m payment.Merchant, id payment.CommandID) (payment.Command, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	stored, there := b.commands[id]
+	if b.lookup != nil {
+		return payment.Command{}, b.lookup
+	}
+	if !there || stored.Merchant != m {
+		return payment.Command{}, fmt.Errorf("command: %w", bus.ErrNotFound)
+	}
+	return stored, nil
 }
 
 func (b *fakeBroker) Find(_ context.Context, m payment.Merchant, id payment.ID) (payment.Payment, bool, error) {

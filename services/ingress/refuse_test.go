@@ -36,6 +36,7 @@ func refusals() map[string]ask {
 		"key: twice":                         {header: http.Header{"Idempotency-Key": {"a", "b"}}, body: button},
 		"key: with a blank":                  {idem: "a b", body: button},
 		"key: too long":                      {idem: strings.Repeat("k", 256), body: button},
+		"key: one of our own":                {idem: "payloom:recheck:order-1:2:1", body: button},
 		"key: a card number":                 {idem: "4111111111111111", body: button},
 		"body: another type":                 {header: http.Header{"Content-Type": {"text/plain"}}, body: button},
 		"body: another character set":        {header: http.Header{"Content-Type": {"application/json; charset=latin1"}}, body: button},
@@ -118,6 +119,7 @@ func refusals() map[string]ask {
 		"batch: a long header":           batchOfCSV(ask{}, strings.Repeat("a", 17<<10)+"\n"),
 		"batch: a header not in UTF-8":   batchOfCSV(ask{}, "\xff"+header),
 		"batch: quotes in the header":    batchOfCSV(ask{}, `"`+header),
+		"batch: one of our own keys":     batchOfCSV(ask{idem: "payloom:x"}, header),
 		"batch: columns":                 batchOfCSV(ask{}, "general.signature,payment.amount,payment.amount,Payment.Currency,4111111111111111,\x00,,customer.id\n"),
 	}
 }

@@ -144,13 +144,22 @@ func checkCapture(c *payment.Command, can provider.Capability, f *Faults) {
 		f.Add("capture", "not_supported", "%s has it set per account: leave it out", c.Provider)
 	case len(can.Captures) == 0 || slices.Contains(can.Captures, a.Capture):
 	case a.Capture == "":
-		a.Capture = can.Captures[0]
-		if slices.Contains(can.Captures, payment.CaptureManual) {
-			a.Capture = payment.CaptureManual
-		}
+		a.Capture = DefaultCapture(can)
 	default:
 		f.Add("capture", "not_supported", "must be one of %s at %s", OneOf(can.Captures), c.Provider)
 	}
+}
+
+// DefaultCapture returns how a provider captures when nobody says: by itself only if
+// it cannot do otherwise. Empty: that is nobody's to say.
+func DefaultCapture(can provider.Capability) payment.CaptureMode {
+	switch {
+	case len(can.Captures) == 0:
+		return ""
+	case slices.Contains(can.Captures, payment.CaptureManual):
+		return payment.CaptureManual
+	}
+	return can.Captures[0]
 }
 
 // checkTexts checks texts against the provider's own formats.
