@@ -115,10 +115,10 @@ func TestBatch_Lines(t *testing.T) {
 		"the last line does not end":         {batchOfCSV(ask{}, strings.TrimSuffix(header+row("p-1"), "\n")), []string{"2 accepted"}},
 		"a byte order mark and CRLF":         {batchOfCSV(ask{}, "\ufeff"+strings.ReplaceAll(header+row("p-1"), "\n", "\r\n")), []string{"2 accepted"}},
 		"blank lines are counted":            {batchOfCSV(ask{}, header+"\n  \n"+row("p-1")+"\r\n"+row("p-2")), []string{"4 accepted", "6 accepted"}},
-		"a line of JSON after a blank one":   {ndjson(ask{}, "\n"+object("")), []string{"2 accepted"}},
+		"a line of JSON after a blank one":   {ndjson(ask{}, "\n"+object(`"payment_id":"p-1",`)), []string{"2 accepted"}},
 		"the same line twice":                {batchOfCSV(ask{}, header+row("p-1")+row("p-1")), []string{"2 accepted", "3 replayed"}},
 		"the same payment otherwise":         {batchOfCSV(ask{}, header+row("p-1")+strings.Replace(row("p-1"), "1500", "1600", 1)), []string{"2 accepted", "3 rejected req_id:idempotency_key_reused"}},
-		"without ids":                        {batchOfCSV(ask{}, header+row("")+row("")), []string{"2 accepted", "3 accepted"}},
+		"without ids":                        {batchOfCSV(ask{}, header+row("")+row("")), []string{"2 rejected general.payment_id:required", "3 rejected general.payment_id:required"}},
 		"the same req_id":                    {ndjson(ask{}, object(`"req_id":"r",`)+object(`"req_id":"r",`)), []string{"1 accepted", "2 replayed"}},
 		"a formula is text":                  {batchOfCSV(ask{}, header+strings.Replace(row("p-1"), "Test", "=Test+1", 1)), []string{"2 accepted"}},
 		"quotes within quotes":               {batchOfCSV(ask{}, header+strings.Replace(row("p-1"), "1 Example", `""1"" Example`, 1)), []string{"2 accepted"}},
@@ -126,14 +126,14 @@ func TestBatch_Lines(t *testing.T) {
 		"a field too few":                    {batchOfCSV(ask{}, header+"p-1,100\n"+row("p-2")), []string{"2 rejected line:columns", "3 accepted"}},
 		"not UTF-8":                          {batchOfCSV(ask{}, header+strings.Replace(row("p-1"), "Test", "T\xffst", 1)+row("p-2")), []string{"2 rejected line:encoding", "3 accepted"}},
 		"a line that is too long":            {batchOfCSV(ask{}, header+strings.Repeat("x", 40<<10)+"\n"+row("p-2")), []string{"2 rejected line:too_long", "3 accepted"}},
-		"empty cells":                        {batchOfCSV(ask{}, header+",,,,,,,,,\n"), []string{"2 rejected payment.amount:required payment.currency:required customer.id:required customer.ip_address:required customer.first_name:required customer.last_name:required customer.email:required customer.address:required account.number:required"}},
+		"empty cells":                        {batchOfCSV(ask{}, header+",,,,,,,,,\n"), []string{"2 rejected payment.amount:required payment.currency:required customer.id:required customer.ip_address:required customer.first_name:required customer.last_name:required customer.email:required customer.address:required account.number:required general.payment_id:required"}},
 		"amounts that are none":              {batchOfCSV(ask{}, header+strings.Replace(row("p-1"), "150000", "1500.00", 1)+strings.Replace(row("p-2"), "150000", "-1", 1)), []string{"2 rejected payment.amount:type", "3 rejected payment.amount:out_of_range"}},
 		"what the provider does not take":    {batchOfCSV(ask{}, header+strings.Replace(row("p-1"), "150000", "99", 1)+strings.Replace(row("p-2"), "INR", "EUR", 1)+strings.Replace(row("p-3"), "Test", "T;", 1)), []string{"2 rejected payment.amount:out_of_range", "3 rejected payment.currency:not_supported", "4 rejected customer.first_name:format"}},
 		"an id that is none":                 {batchOfCSV(ask{}, header+row("a b")), []string{"2 rejected general.payment_id:format"}},
 		"cards":                              {batchOfCSV(ask{}, header+row("4111111111111111")+strings.Replace(row("p-2"), "Test", "4111 1111 1111 1111", 1)), []string{"2 rejected general.payment_id:card_number", "3 rejected customer.first_name:card_number"}},
 		"a project of another account":       {batchOfCSV(ask{}, "general.project_id,"+header+"819,"+row("p-1")+"820,"+row("p-2")+"eight,"+row("p-3")), []string{"2 accepted", "3 rejected general.project_id:unknown_value", "4 rejected general.project_id:format"}},
-		"no JSON":                            {ndjson(ask{}, "{\n"+object("")+"[]\nnull\n"), []string{"1 rejected line:malformed", "2 accepted", "3 rejected line:malformed", "4 rejected line:malformed"}},
-		"JSON that is wrong":                 {ndjson(ask{}, object(`"x":1,"req_id":1,`)+object(`"req_id":"a b",`)+object(`"account":"c",`)), []string{"1 rejected req_id:type x:unknown", "2 rejected req_id:format", "3 rejected account:unknown_value"}},
+		"no JSON":                            {ndjson(ask{}, "{\n"+object(`"payment_id":"p-2",`)+"[]\nnull\n"), []string{"1 rejected line:malformed", "2 accepted", "3 rejected line:malformed", "4 rejected line:malformed"}},
+		"JSON that is wrong":                 {ndjson(ask{}, object(`"x":1,"req_id":1,`)+object(`"req_id":"a b",`)+object(`"account":"c",`)), []string{"1 rejected payment_id:required req_id:type x:unknown", "2 rejected req_id:format", "3 rejected payment_id:required account:unknown_value"}},
 		"columns in another order, and more": {batchOfCSV(ask{}, reversed("req_id,payment.description,reference,"+header)+reversed("r-1,Winnings,ref-1,"+strings.ReplaceAll(row("p-1"), `"1 Example Street, Town"`, "Town"))), []string{"2 accepted"}},
 	}
 	for name, tt := range tests {
@@ -211,7 +211,7 @@ func TestBatch_StoresWhatTheLineSays(t *testing.T) {
 func TestBatch_KeysOfLines(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)
-	got := f.mustBatch(t, ndjson(ask{idem: "july"}, object(`"req_id":"own","payment_id":"p-1",`)+object(`"payment_id":"p-2",`)+object("")))
+	got := f.mustBatch(t, ndjson(ask{idem: "july"}, object(`"req_id":"own","payment_id":"p-1",`)+object(`"payment_id":"p-2",`)))
 	var keys []payment.ReqID
 	for _, r := range got.results {
 		keys = append(keys, r.ReqID)
@@ -219,11 +219,8 @@ func TestBatch_KeysOfLines(t *testing.T) {
 			t.Errorf("line %d: the command's id does not come of its key", r.Line)
 		}
 	}
-	if d := cmp.Diff([]payment.ReqID{"own", "july/p-2", "july/line:3"}, keys); d != "" {
+	if d := cmp.Diff([]payment.ReqID{"own", "july/p-2"}, keys); d != "" {
 		t.Error(d)
-	}
-	if last := got.results[2]; last.PaymentID != payment.DeriveID(last.CommandID) {
-		t.Errorf("the payment without an id is %s", last.PaymentID)
 	}
 }
 
@@ -232,9 +229,9 @@ func TestBatch_KeysOfLines(t *testing.T) {
 func TestBatch_Resumed(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)
-	whole := batchOfCSV(ask{}, header+row("")+row("")+row("")+row(""))
-	f.mustBatch(t, batchOfCSV(ask{}, header+row("")+row("")))
-	rest := f.mustBatch(t, batchOfCSV(ask{path: "/v1/payouts/batches?first_line=4"}, header+row("")+row("")))
+	whole := batchOfCSV(ask{}, header+rows(1, 4))
+	f.mustBatch(t, batchOfCSV(ask{}, header+rows(1, 2)))
+	rest := f.mustBatch(t, batchOfCSV(ask{path: "/v1/payouts/batches?first_line=4"}, header+rows(3, 4)))
 	if d := cmp.Diff([]string{"4 accepted", "5 accepted"}, outline(rest.results)); d != "" {
 		t.Error(d)
 	}

@@ -128,7 +128,7 @@ func TestBatch_LineByLine(t *testing.T) {
 		}
 	}
 	_ = u.body.Close()
-	if got := u.rest(); got.end == nil || !got.end.Done || got.end.Lines != n || got.end.Accepted != n/goodEach {
+	if got := u.rest(); got.end == nil || !got.end.Done || got.end.Accepted != n {
 		t.Errorf("the end is %+v after %d lines", got.end, n)
 	}
 }
@@ -292,7 +292,7 @@ func TestBatch_BrokerComesBack(t *testing.T) {
 	dir := t.TempDir()
 	cfg, server := bustest.Start(t, dir)
 	bustest.Provision(t, cfg, bus.Topology{})
-	quick := func(a *api) { a.timeout = 300 * time.Millisecond }
+	quick := func(a *api) { a.timeout = 2 * time.Second }
 	u := serve(t, bustest.Connect(t, cfg, "ingress"), quick).open(t, header)
 	u.send(rows(1, 10))
 	for range 10 {

@@ -98,7 +98,7 @@ func (s *sending) resume(f *os.File) (*batch.Source, error) {
 		return nil, err
 	}
 	s.path = s.options.file + ".progress"
-	s.state = batch.Progress{Key: s.options.key, Size: info.Size(), Modified: info.ModTime().UTC(), Results: s.options.results}
+	s.state = batch.Progress{Key: s.options.key, Target: batch.Target(s.shop.Ingress, s.shop.APIKey.Reveal()), Size: info.Size(), Modified: info.ModTime().UTC(), Results: s.options.results}
 	if s.state.Results == "" {
 		s.state.Results = s.options.file + ".results." + string(src.Format)
 	}

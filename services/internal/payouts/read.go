@@ -61,6 +61,11 @@ func (b Batch) Read(l Line) *Payout {
 	id, f := payment.ReqID(doc.Text("req_id")), p.Faults
 	if p.own = id != ""; !p.own {
 		id = ReqID(b.Key, doc.Text("payment_id"), l.Number)
+		if doc.Text("payment_id") == "" {
+			// By its number a line would be another one, and be paid again, as soon as
+			// somebody edits the file above it.
+			f.Add("payment_id", "required", "is needed, or a req_id: it is what a line is known by when the batch is sent again")
+		}
 	}
 	if id.Reserved() {
 		f.Add("req_id", "reserved", "must not begin with %s", payment.ReservedReqID)

@@ -1,6 +1,8 @@
 package batch
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,12 +17,20 @@ import (
 // Progress is how far a file was sent. It is kept beside the file until all of it is.
 type Progress struct {
 	Key      string    `json:"idempotency_key"`
-	Size     int64     `json:"size"` // of the file, as is the time
+	Target   string    `json:"target"` // where it is sent and for whom, as a digest
+	Size     int64     `json:"size"`   // of the file, as is the time
 	Modified time.Time `json:"modified"`
 	Next     int       `json:"next_line"`
 	Results  string    `json:"results"` // the file of results
 	Bytes    int64     `json:"results_bytes"`
 	payouts.Counts
+}
+
+// Target names an ingress and the key it is spoken to with, and tells neither. What
+// was sent to a test system was not sent to the live one.
+func Target(ingress, key string) string {
+	sum := sha256.Sum256([]byte(ingress + "\x00" + key))
+	return hex.EncodeToString(sum[:8])
 }
 
 // ReadProgress returns the progress in a file, and false when there is none.
@@ -41,7 +51,7 @@ func ReadProgress(path string) (Progress, bool, error) {
 
 // Continues tells whether p goes on where sending the same file ended.
 func (p Progress) Continues(now Progress) bool {
-	return p.Key == now.Key && p.Size == now.Size && p.Modified.Equal(now.Modified) && p.Results == now.Results
+	return p.Key == now.Key && p.Target == now.Target && p.Size == now.Size && p.Modified.Equal(now.Modified) && p.Results == now.Results
 }
 
 // Write replaces the file at path by p.

@@ -116,6 +116,9 @@ func TestProgress(t *testing.T) {
 	if now := (batch.Progress{Key: "k", Size: 10, Modified: time.Unix(1, 2), Results: "r"}); !p.Continues(now) {
 		t.Error("does not go on with the same file")
 	}
+	if now := (batch.Progress{Key: "k", Target: batch.Target("https://live.example", "k"), Size: 10, Modified: time.Unix(1, 2), Results: "r"}); p.Continues(now) {
+		t.Error("goes on at another system")
+	}
 	if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
