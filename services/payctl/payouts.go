@@ -45,8 +45,8 @@ What goes wrong on the way is tried again. Send may be interrupted and started a
 FILE.progress says where to go on, and it is gone once every line is answered. Without it
 the file is sent from its beginning, which does no harm: what was stored is answered
 "replayed" and paid once. For that a payout is known by its req_id or, without one, by
---key, which is FILE's name without its folder, and its payment_id; one with neither is rejected. A new
-file of the same name needs a --key of its own if its payouts have no ids.
+--key, which is FILE's name without its folder, and its payment_id. One with neither is
+rejected.
 
 The exit code is 1 when a line was rejected.`,
 		Example: `  payctl payouts send july.csv --dry-run
