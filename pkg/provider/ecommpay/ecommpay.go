@@ -87,6 +87,12 @@ func answered(e *provider.Error) *provider.Error {
 	return e
 }
 
+// forPerson marks an error that no further question to the provider settles.
+func forPerson(e *provider.Error) *provider.Error {
+	e.Person = true
+	return answered(e)
+}
+
 // Parser understands the callbacks of one project. It may be used concurrently.
 type Parser struct {
 	projectID int64

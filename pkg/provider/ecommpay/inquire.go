@@ -53,12 +53,12 @@ func (c *Client) byRequest(id string) request {
 func (c *Client) conclude(call provider.Call, r report) (payment.Result, error) {
 	op := call.Operation
 	if !r.matches(op.Attempt.Key, op.Amount) {
-		return payment.Result{}, answered(provider.Unclear(r.code(), "inquiry: %w", errForeign))
+		return payment.Result{}, forPerson(provider.Unclear(r.code(), "inquiry: %w", errForeign))
 	}
 	s, code := r.judge()
 	switch {
 	case s == doubtful:
-		return payment.Result{}, answered(provider.Unclear(code, "inquiry: a person must find out what was paid"))
+		return payment.Result{}, forPerson(provider.Unclear(code, "inquiry: a person must find out what was paid"))
 	case s == silent, s == failed && registered(call):
 		// It is about another request with the same payment id.
 		return c.open(call, payment.Result{Code: code})
@@ -72,7 +72,7 @@ func (c *Client) conclude(call provider.Call, r report) (payment.Result, error) 
 // may still be hoped for.
 func (c *Client) open(call provider.Call, r payment.Result) (payment.Result, error) {
 	if c.age(call) > patience {
-		return payment.Result{}, answered(provider.Unclear(r.Code, "inquiry: still open after %s", patience))
+		return payment.Result{}, forPerson(provider.Unclear(r.Code, "inquiry: still open after %s", patience))
 	}
 	r.Status = payment.Pending
 	return r, nil
@@ -99,7 +99,7 @@ func (c *Client) notFound(ctx context.Context, call provider.Call, err error) (p
 		}
 	}
 	if c.age(call) > patience {
-		return payment.Result{}, answered(provider.Unclear("", "inquiry: accepted, and unknown after %s", patience))
+		return payment.Result{}, forPerson(provider.Unclear("", "inquiry: accepted, and unknown after %s", patience))
 	}
 	return payment.Result{}, err
 }

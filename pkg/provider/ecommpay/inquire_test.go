@@ -110,41 +110,68 @@ func TestInquire_Unclear(t *testing.T) {
 	}
 	wrong := strings.Replace(paid().sealed(t), `"success"`, `"decline"`, 1)
 	cases := map[string]string{
-		"not signed":                     paid().json(t),
-		"a wrong signature":              wrong,
-		"absent, with a wrong one":       strings.Replace(newStory("error").fault("3061").sealed(t), `"signature":"`, `"signature":"A`, 1),
-		"an unsigned error":              newStory("error").fault("2004").json(t),
-		"no JSON":                        "<html>",
-		"an empty object":                "{}",
-		"a refusal of the question":      errorBody("2004"),
-		"a payment without a status":     mustSeal(t, `{"project_id":197,"payment":{"id":"`+payoutID+`"}}`, gate.AtTop),
+		"not signed":                 paid().json(t),
+		"a wrong signature":          wrong,
+		"absent, with a wrong one":   strings.Replace(newStory("error").fault("3061").sealed(t), `"signature":"`, `"signature":"A`, 1),
+		"an unsigned error":          newStory("error").fault("2004").json(t),
+		"no JSON":                    "<html>",
+		"an empty object":            "{}",
+		"a refusal of the question":  errorBody("2004"),
+		"a payment without a status": mustSeal(t, `{"project_id":197,"payment":{"id":"`+payoutID+`"}}`, gate.AtTop),
+		"another project":            func() string { s := paid(); s.Project = 198; return s.sealed(t) }(),
+		"no project":                 func() string { s := paid(); s.Project = nil; return s.sealed(t) }(),
+		"a purchase":                 changed(func(s story) { s.Payment["type"] = "purchase" }).sealed(t),
+	}
+	persons := map[string]string{
 		"another amount":                 changed(func(s story) { s.Operations[0]["sum_initial"] = sum(10001, "INR") }).sealed(t),
 		"another currency":               changed(func(s story) { s.Operations[0]["sum_initial"] = sum(10000, "USD") }).sealed(t),
 		"another amount, operation bare": changed(func(s story) { delete(s.Operations[0], "sum_initial"); s.Payment["sum"] = sum(1, "INR") }).sealed(t),
 		"no amount anywhere":             changed(func(s story) { delete(s.Operations[0], "sum_initial"); delete(s.Payment, "sum") }).sealed(t),
 		"another payment":                changed(func(s story) { s.Payment["id"] = "Payout-test-2-2209.2" }).sealed(t),
-		"another project":                func() string { s := paid(); s.Project = 198; return s.sealed(t) }(),
-		"no project":                     func() string { s := paid(); s.Project = nil; return s.sealed(t) }(),
-		"a purchase":                     changed(func(s story) { s.Payment["type"] = "purchase" }).sealed(t),
 		"paid out in part":               newStory("partially paid out").with(op(1, "payout", "decline", "20101")).sealed(t),
 		"paid out in part, spelt so":     newStory("partially_paid_out").with(op(1, "payout", "decline", "20101")).sealed(t),
 		"approved and not executed":      newStory("decline").with(op(1, "payout", "decline", "20801")).sealed(t),
 		"crediting was not confirmed":    newStory("decline").with(op(1, "payout", "decline", "10812")).sealed(t),
 	}
+	ask := func(t *testing.T, body string) error {
+		t.Helper()
+		d := newDesk(t)
+		d.answer(statusPath, 200, body)
+		got, err := mustClient(t, testConfig(d.URL)).Inquire(t.Context(), unknown(t, time.Minute).call())
+		if errors.Is(err, provider.ErrNotFound) || !cmp.Equal(got, payment.Result{}) {
+			t.Errorf("%+v, %v", got, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "canary") {
+			t.Errorf("it repeats the answer: %v", err)
+		}
+		return err
+	}
 	for name, body := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := newDesk(t)
-			d.answer(statusPath, 200, body)
-			got, err := mustClient(t, testConfig(d.URL)).Inquire(t.Context(), unknown(t, time.Minute).call())
-			if err == nil || provider.FailureOf(err) != provider.Unknown || !provider.AsError(err).Answered || errors.Is(err, provider.ErrNotFound) {
-				t.Errorf("%+v, %v", got, err)
-			}
-			if err != nil && strings.Contains(err.Error(), "canary") {
-				t.Errorf("it repeats the answer: %v", err)
-			}
+			checkUnclear(t, ask(t, body), false)
 		})
 	}
+	for name, body := range persons {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			checkForPerson(t, ask(t, body))
+		})
+	}
+}
+
+// checkUnclear has err say that the provider's own word settles nothing, and
+// whether another one is to be hoped for.
+func checkUnclear(t *testing.T, err error, person bool) {
+	t.Helper()
+	if e := provider.AsError(err); err == nil || e.Failure != provider.Unknown || !e.Answered || e.Person != person {
+		t.Errorf("error %v, answered %v, person %v", err, e.Answered, e.Person)
+	}
+}
+
+func checkForPerson(t *testing.T, err error) {
+	t.Helper()
+	checkUnclear(t, err, true)
 }
 
 func TestInquire_HTTPFailures(t *testing.T) {
@@ -232,9 +259,7 @@ func TestInquire_ByRequest(t *testing.T) {
 			}
 			switch {
 			case name == "what it tells is about a stranger":
-				if provider.FailureOf(err) != provider.Unknown || err == nil {
-					t.Errorf("%+v, %v", got, err)
-				}
+				checkForPerson(t, err)
 			case c.want == nil:
 				if !errors.Is(err, provider.ErrNotFound) {
 					t.Errorf("%+v, %v", got, err)
@@ -270,9 +295,10 @@ func TestInquire_Patience(t *testing.T) {
 		d := newDesk(t)
 		d.answer(statusPath, 200, body)
 		_, err := mustClient(t, testConfig(d.URL)).Inquire(t.Context(), accepted(t, long).call())
-		if err == nil || provider.FailureOf(err) != provider.Unknown || !provider.AsError(err).Answered {
-			t.Errorf("%s: %v", name, err)
+		if err == nil {
+			t.Errorf("%s: no error", name)
 		}
+		checkForPerson(t, err)
 	}
 	d := newDesk(t)
 	d.answer(statusPath, 200, paid().sealed(t))
