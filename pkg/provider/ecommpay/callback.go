@@ -94,7 +94,7 @@ func (p *Parser) callback(r report) (provider.Callback, error) {
 		return provider.Callback{}, err
 	}
 	return provider.Callback{
-		Payment: id, Dedup: p.dedup(r),
+		Payment: id, Asked: r.paidSum(), Dedup: p.dedup(r),
 		Observation: payment.Observation{Kind: payment.Payout, Key: r.id, Result: r.result()},
 	}, nil
 }

@@ -43,6 +43,7 @@ func told(t *testing.T, id string, minor int64, body string) (string, error) {
 	if cb.Payment != payment.ID(id) || cb.Observation.Key != id || cb.Dedup == "" {
 		t.Errorf("callback %+v", cb)
 	}
+	checkAsked(t, cb, payment.Money{Minor: minor, Currency: "INR"})
 	l := newLife(t)
 	l.add(payment.AttemptStarted{
 		Kind: payment.Payout, Amount: payment.Money{Minor: minor, Currency: "INR"}, Attempt: 1, Key: id, Terms: &payment.Terms{},
@@ -112,9 +113,7 @@ func TestParseCallback_Mapping(t *testing.T) {
 				d := newDesk(t)
 				d.answer(statusPath, 200, s.sealed(t))
 				_, err := mustClient(t, testConfig(d.URL)).Inquire(t.Context(), l.call())
-				if provider.FailureOf(err) != provider.Unknown || !provider.AsError(err).Answered || err == nil {
-					t.Errorf("inquiry: %v", err)
-				}
+				checkForPerson(t, err)
 			}
 			if got := stateOf(before, l.Payment); got != want {
 				t.Errorf("state %s, want %s", got, want)
@@ -144,13 +143,59 @@ func TestParseCallback_Whole(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := provider.Callback{
-		Payment: payoutID, Dedup: got.Dedup,
+		Payment: payoutID, Asked: payment.Money{Minor: 10000, Currency: "INR"}, Dedup: got.Dedup,
 		Observation: payment.Observation{Kind: payment.Payout, Key: payoutID, Result: payment.Result{
 			Status: payment.Approved, Amount: 10000, Ref: opID, Refs: requestRef, Code: "0",
 		}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("callback (-want +got):\n%s", diff)
+	}
+}
+
+// checkAsked has a success, and nothing else, tell the sum it is about.
+func checkAsked(t *testing.T, cb provider.Callback, want payment.Money) {
+	t.Helper()
+	if cb.Observation.Result.Status != payment.Approved {
+		want = payment.Money{}
+	}
+	if cb.Asked != want {
+		t.Errorf("asked %v, want %v: %+v", cb.Asked, want, cb.Observation.Result)
+	}
+}
+
+// A success tells the sum with its currency, wherever its layout has it. What was
+// converted is another sum.
+func TestParseCallback_Asked(t *testing.T) {
+	t.Parallel()
+	const payout = `{"id":1,"type":"payout","status":"success","code":"0"`
+	standard := func(member, rest string) string {
+		return mustSeal(t, `{"project_id":197,"payment":{"id":"`+payoutID+`","type":"payout","status":"success","sum":`+member+`},"operation":`+payout+rest+`}}`, gate.AtTop)
+	}
+	general := func(member, rest string) string {
+		return mustSeal(t, `{"general":{"project_id":197,"payment_id":"`+payoutID+`"},"transaction":{"type":"payout"},"payment":{"id":"`+payoutID+`","status":"success"},`+
+			`"sum_request":`+member+`,"sum_real":{"amount":7,"currency":"EUR"},"operations":[`+payout+rest+`}]}`, gate.InGeneral)
+	}
+	const rupees, dollars = `{"amount":10000,"currency":"INR"}`, `{"amount":10000,"currency":"USD"}`
+	cases := map[string]struct {
+		body string
+		want payment.Currency
+	}{
+		"standard, of the operation":             {standard(dollars, `,"sum_initial":`+rupees+`,"sum_converted":`+dollars), "INR"},
+		"standard, of the payment":               {standard(rupees, ""), "INR"},
+		"standard, another currency":             {standard(rupees, `,"sum_initial":`+dollars), "USD"},
+		"standard, of the payment, and another":  {standard(dollars, ""), "USD"},
+		"general, of the operation":              {general(dollars, `,"sum":`+rupees), "INR"},
+		"general, as requested":                  {general(rupees, ""), "INR"},
+		"general, another currency":              {general(rupees, `,"sum":`+dollars), "USD"},
+		"general, another currency as requested": {general(dollars, ""), "USD"},
+	}
+	for name, c := range cases {
+		got, err := parseOrVerify(t, c.body, "")
+		if err != nil || got.Observation.Result.Status != payment.Approved {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+		checkAsked(t, got, payment.Money{Minor: 10000, Currency: c.want})
 	}
 }
 
@@ -304,6 +349,8 @@ func TestVerifyCallback(t *testing.T) {
 				t.Errorf("%+v, %v", got, err)
 			case err == nil && (got.Payment != payoutID || got.Dedup == ""):
 				t.Errorf("%+v", got)
+			case err == nil:
+				checkAsked(t, got, payment.Money{Minor: 10000, Currency: "INR"})
 			}
 		})
 	}

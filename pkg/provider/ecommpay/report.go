@@ -219,6 +219,15 @@ func (r report) matches(key string, money payment.Money) bool {
 	return r.id == key && (r.sum == nil || r.sum.money() == money)
 }
 
+// paidSum returns the sum that was asked for and paid out, with its currency, which
+// a result does not carry; zero where r tells of no success.
+func (r report) paidSum() payment.Money {
+	if s, _ := r.judge(); s != succeeded {
+		return payment.Money{}
+	}
+	return r.sum.money()
+}
+
 // result returns what r says as the port has it. What a person must look into is
 // pending, and so is inquired about.
 func (r report) result() payment.Result {
