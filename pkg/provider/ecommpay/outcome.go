@@ -15,7 +15,7 @@ const (
 	query     class = iota // nobody can tell from the code: inquire
 	fine                   // success
 	wait                   // being worked on
-	transient              // not now; later it may work
+	transient              // not now, or not in time, which does not tell whether it began
 	limit                  // a limit of amount or number is reached
 	invalid                // what was asked for is wrong
 	misset                 // our settings or balance at the provider: a person must act

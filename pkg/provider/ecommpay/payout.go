@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"time"
 
@@ -27,19 +28,30 @@ func (c *Client) payout(ctx context.Context, call provider.Call) (payment.Result
 		return c.accepted(call, got)
 	case refusing(answer.Status) && readErr == nil && refusalCode(got) != "":
 		return c.refused(ctx, call, refusalCode(got))
-	case provider.FailureOf(err) == provider.NotSent && err != nil:
-		return c.unexecuted(ctx, call, payment.Result{}, err)
-	case err != nil:
+	case err == nil:
+		return payment.Result{}, answered(provider.Unclear("", "payout: the answer cannot be read"))
+	case provider.FailureOf(err) == provider.Unknown:
 		return payment.Result{}, err
 	}
-	return payment.Result{}, answered(provider.Unclear("", "payout: the answer cannot be read"))
+	return c.unexecuted(ctx, call, payment.Result{}, overloaded(answer.Status, err))
+}
+
+// overloaded returns err, which is an overload's by its status, as Unknown. What
+// stood before the platform may have said so after the request went on.
+func overloaded(status int, err error) error {
+	if status != http.StatusTooEarly && status != http.StatusTooManyRequests {
+		return err
+	}
+	e := *provider.AsError(err)
+	e.Failure = provider.Unknown
+	return &e
 }
 
 // refusing tells whether an answer with this status may be a refusal that can be
 // believed: no time-out, no overload and no failure of a server.
 func refusing(status int) bool {
 	switch status {
-	case 408, 425, 429:
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
 		return false
 	}
 	return status >= 200 && status < 300 || status >= 400 && status < 500
@@ -73,13 +85,15 @@ func (c *Client) accepted(call provider.Call, m gate.Message) (payment.Result, e
 
 // refused returns what follows from a refusal with this code. No operation is
 // created then (ECommPay documentation, Unified codes); but where the code says
-// that there is one already, or says nothing, the platform is asked.
+// that there is one already, or says nothing, the platform is asked; and where it
+// tells of a time-out or an outage, the payout may be made only under the same
+// payment_id again.
 func (c *Client) refused(ctx context.Context, call provider.Call, code string) (payment.Result, error) {
 	v := judge(code)
 	e := &provider.Error{Reason: v.reason, Code: code, Answered: true, Err: errRefused}
 	switch v.class {
 	case transient:
-		e.Failure = provider.NotSent
+		e.Failure = provider.Unknown
 	case misset:
 		e.Failure, e.Err = provider.NotSent, fmt.Errorf("%w: %w", provider.ErrConfiguration, errRefused)
 	case limit, invalid:
@@ -94,18 +108,23 @@ func (c *Client) refused(ctx context.Context, call provider.Call, code string) (
 
 var errRefused = errors.New("payout: refused")
 
-// duplicate returns the result of the payment that is there already. Where there
-// is none, a refusal stands as soon as none can show up any more; but one that
-// claims that there is one stays unclear.
+// duplicate returns the result of the payment that is there already. Where none
+// is found the refusal stays unclear: one that claims that there is one cannot be
+// right, and the others may be followed by what they do not tell of.
 func (c *Client) duplicate(ctx context.Context, call provider.Call, code string) (payment.Result, error) {
 	result, err := c.Inquire(ctx, call)
-	switch {
-	case err == nil:
+	if err == nil {
 		return result, nil
-	case errors.Is(err, provider.ErrNotFound) && code != codeDuplicate && c.age(call) > settle:
-		return payment.Result{Status: payment.Failed, Code: code, Reason: payment.ReasonUnclear}, nil
 	}
-	return payment.Result{}, answered(provider.Unclear(code, "payout: refused, and the inquiry settles nothing: %w", err))
+	e := answered(provider.Unclear(code, "payout: refused, and the inquiry settles nothing: %w", err))
+	e.Person = judge(code).class == manual || c.hopeless(call, err)
+	return payment.Result{}, e
+}
+
+// hopeless tells whether only a person can help where a request was refused and the
+// inquiry that followed failed with err.
+func (c *Client) hopeless(call provider.Call, err error) bool {
+	return provider.AsError(err).Person || errors.Is(err, provider.ErrNotFound) && c.age(call) > patience
 }
 
 // sendWindow is how long after the intent a worker may send for the first time.
@@ -128,22 +147,21 @@ func (c *Client) age(call provider.Call) time.Duration {
 // unexecuted returns what is known when this request was not executed, as result
 // or refusal say. Of a repeated request that says nothing about the first one, and
 // a new attempt would have a new payment_id and pay twice: the platform is asked.
+// That it finds nothing is not believed so soon after this request, whatever the
+// first one's age: the error is Unknown, and the caller settles it.
 func (c *Client) unexecuted(ctx context.Context, call provider.Call, result payment.Result, refusal error) (payment.Result, error) {
 	if !c.repeats(call) {
 		return result, refusal
 	}
 	found, err := c.Inquire(ctx, call)
-	switch {
-	case err == nil:
+	if err == nil {
 		return found, nil
-	case errors.Is(err, provider.ErrNotFound) && c.age(call) > settle:
-		return result, refusal
 	}
 	e := provider.Error{Reason: payment.ReasonUnclear, Code: result.Code, Answered: true, Err: errRefused}
 	if refusal != nil {
 		e = *provider.AsError(refusal)
 	}
-	e.Failure = provider.Unknown
+	e.Failure, e.Person = provider.Unknown, c.hopeless(call, err)
 	e.Err = fmt.Errorf("repeated, and the inquiry settles nothing: %w", e.Err)
 	return payment.Result{}, &e
 }

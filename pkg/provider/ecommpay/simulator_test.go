@@ -64,6 +64,7 @@ func (c *counter) hear() {
 		if err != nil {
 			c.t.Fatalf("callback: %v", err)
 		}
+		checkAsked(c.t, cb, c.Amount)
 		cb.Observation.Source = payment.FromCallback
 		c.see(cb.Observation)
 	}
@@ -134,9 +135,8 @@ func TestSimulator_Partial(t *testing.T) {
 	if x.State != payment.StatePending {
 		t.Errorf("state %s", x.State)
 	}
-	if _, err := x.client.Inquire(t.Context(), x.call()); err == nil || provider.FailureOf(err) != provider.Unknown || !provider.AsError(err).Answered {
-		t.Errorf("inquiry: %v", err)
-	}
+	_, err := x.client.Inquire(t.Context(), x.call())
+	checkForPerson(t, err)
 }
 
 // Whatever happens to the first request, the second one pays nothing twice.
@@ -203,6 +203,32 @@ func TestSimulator_RepeatRefused(t *testing.T) {
 		if x.State != payment.StatePaid {
 			t.Errorf("%s: %s", fault, x.State)
 		}
+	}
+}
+
+// An overload leaves in doubt whether the payout began. The provider says how long
+// to wait, and the same payment_id pays once.
+func TestSimulator_Throttled(t *testing.T) {
+	t.Parallel()
+	x := newCounter(t, 10000, nil)
+	rule := ecommpaysim.Rule{Operation: ecommpaysim.OpPayout, Fault: simkit.FaultThrottled, Times: 1, Delay: 2 * time.Second}
+	if _, err := x.sim.sim.AddRule(rule); err != nil {
+		t.Fatal(err)
+	}
+	err := x.submit(t.Context())
+	checkUnclear(t, err, false)
+	if e := provider.AsError(err); e.After != 2*time.Second || e.Reason != payment.ReasonThrottled {
+		t.Errorf("after %s, reason %q", e.After, e.Reason)
+	}
+	x.add(payment.OutcomeUnknown{Attempt: 1})
+	if _, err := x.client.Inquire(t.Context(), x.call()); !errors.Is(err, provider.ErrNotFound) {
+		t.Errorf("inquiry: %v", err)
+	}
+	if err := x.submit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if x.hear(); x.State != payment.StatePaid || x.sim.Effects(x.call()) != 1 {
+		t.Errorf("state %s, %d effects", x.State, x.sim.Effects(x.call()))
 	}
 }
 

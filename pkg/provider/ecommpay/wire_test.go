@@ -250,10 +250,15 @@ func TestSubmit_Answers(t *testing.T) {
 		"our signature is wrong":                {400, errorBody("3261"), provider.NotSent, payment.ReasonConfiguration},
 		"there is no such project":              {400, errorBody("2442"), provider.NotSent, payment.ReasonConfiguration},
 		"our balance is too low":                {400, errorBody("3028"), provider.NotSent, payment.ReasonConfiguration},
-		"not now":                               {400, errorBody("601"), provider.NotSent, payment.ReasonUnavailable},
+		"not now":                               {400, errorBody("601"), provider.Unknown, payment.ReasonUnavailable},
+		"a time-out at the provider":            {400, errorBody("20202"), provider.Unknown, payment.ReasonUnavailable},
+		"a time-out of the wallet's":            {400, errorBody("10206"), provider.Unknown, payment.ReasonUnavailable},
+		"a time-out with status 200":            {200, errorBody("20602"), provider.Unknown, payment.ReasonUnavailable},
+		"a time-out of the processing":          {400, errorBody("2147"), provider.Unknown, payment.ReasonUnavailable},
 		"our address is not allowed":            {403, "", provider.NotSent, payment.ReasonConfiguration},
-		"throttled":                             {429, "", provider.NotSent, payment.ReasonThrottled},
-		"throttled, with a code":                {429, errorBody("2004"), provider.NotSent, payment.ReasonThrottled},
+		"throttled":                             {429, "", provider.Unknown, payment.ReasonThrottled},
+		"throttled, with a code":                {429, errorBody("2004"), provider.Unknown, payment.ReasonThrottled},
+		"too early":                             {425, "", provider.Unknown, payment.ReasonThrottled},
 		"a failure of the server":               {500, errorBody("2004"), provider.Unknown, payment.ReasonUnclear},
 		"a time-out at the gateway":             {504, "<html>", provider.Unknown, payment.ReasonUnclear},
 		"a time-out of the request":             {408, errorBody("2004"), provider.Unknown, payment.ReasonUnclear},
@@ -342,18 +347,34 @@ func TestSubmit_Duplicate(t *testing.T) {
 	}
 }
 
-// A refusal that explains itself badly stands once nothing can show up any more.
-func TestSubmit_UnclearRefusalSettles(t *testing.T) {
+// A refusal that explains itself badly stays in doubt, whatever its age. One that
+// a person must explain, or that nothing explained for three days, calls one.
+func TestSubmit_UnclearRefusal(t *testing.T) {
 	t.Parallel()
-	for _, code := range []string{"501", "3613", "999999"} {
+	cases := map[string]struct {
+		code   string
+		age    time.Duration
+		person bool
+	}{
+		"an internal error":        {"501", 3 * time.Minute, false},
+		"it is being looked into":  {"3613", 3 * time.Minute, false},
+		"nobody knows the code":    {"999999", 3 * time.Minute, false},
+		"a duplicate of nothing":   {"3041", 71 * time.Hour, false},
+		"the same, after long":     {"3041", 73 * time.Hour, true},
+		"approved, not executed":   {"20801", 0, true},
+		"crediting not confirmed":  {"10812", 3 * time.Minute, true},
+		"a time-out, and repeated": {"20202", 3 * time.Minute, false},
+		"time-outs for long":       {"20202", 73 * time.Hour, true},
+	}
+	for name, c := range cases {
 		d := newDesk(t)
-		d.answer(payoutPath, 400, errorBody(code))
+		d.answer(payoutPath, 400, errorBody(c.code))
 		d.answer(statusPath, 200, errorBody("3061"))
-		got, err := mustClient(t, testConfig(d.URL)).Submit(t.Context(), unknown(t, 3*time.Minute).call())
-		want := payment.Result{Status: payment.Failed, Code: code, Reason: payment.ReasonUnclear}
-		if diff := cmp.Diff(want, got); diff != "" || err != nil {
-			t.Errorf("%s: %v, %s", code, err, diff)
+		got, err := mustClient(t, testConfig(d.URL)).Submit(t.Context(), unknown(t, c.age).call())
+		if !cmp.Equal(got, payment.Result{}) || provider.AsError(err).Code != c.code {
+			t.Errorf("%s: %+v, %v", name, got, err)
 		}
+		checkUnclear(t, err, c.person)
 	}
 }
 
@@ -385,10 +406,18 @@ func TestSubmit_RepeatRefused(t *testing.T) {
 					t.Errorf("%s, nobody to ask: %+v, %v", what, got, err)
 				}
 			}
-			got, err := ask(unknown(t, 3*time.Minute), errorBody("3061"))
-			if err != nil && provider.FailureOf(err) == provider.Unknown || err == nil && got.Status != payment.Declined {
-				t.Errorf("settled: %+v, %v", got, err)
+			// The first request's age says nothing of how soon this one shows.
+			for _, age := range []time.Duration{3 * time.Minute, 71 * time.Hour} {
+				got, err := ask(unknown(t, age), errorBody("3061"))
+				checkUnclear(t, err, false)
+				if !cmp.Equal(got, payment.Result{}) {
+					t.Errorf("after %s: %+v", age, got)
+				}
 			}
+			_, err := ask(unknown(t, 73*time.Hour), errorBody("3061"))
+			checkForPerson(t, err)
+			_, err = ask(unknown(t, time.Minute), newStory("partially paid out").with(op(1, "payout", "decline", "20101")).sealed(t))
+			checkForPerson(t, err)
 		})
 	}
 }
