@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/payloom/payloom/pkg/payment"
 	"github.com/payloom/payloom/pkg/provider"
@@ -65,13 +66,19 @@ func (c *Client) decrypt(ctx context.Context, n gestpay.Notification) (gestpay.R
 	}, nil
 }
 
-// askedOf returns the sum of a payment. A buyer who gave up may have left none.
+// askedOf returns the sum of a payment. A buyer who gave up may have left none, and
+// an agreement alone has none.
 func askedOf(reply gestpay.Reply) (payment.Money, error) {
-	if reply.Outcome() == gestpay.PaymentKO && reply.Amount == "" {
+	if reply.Outcome() == gestpay.PaymentKO && reply.Amount == "" || mandateAlone(reply) {
 		return payment.Money{}, nil
 	}
 	minor, iso, err := reply.AmountMinor()
 	return payment.Money{Minor: minor, Currency: payment.Currency(iso)}, err
+}
+
+// mandateAlone tells whether a message brings a token and speaks of no money.
+func mandateAlone(reply gestpay.Reply) bool {
+	return reply.Outcome() == gestpay.PaymentOK && reply.Token != "" && strings.Trim(reply.Amount, "0. ") == ""
 }
 
 // undecrypted returns the error for a Decrypt that was refused. It says nothing
@@ -141,6 +148,16 @@ func afterRefusal(reply, read gestpay.Reply) payment.Result {
 	return resultOf(reply, payment.Pending, "")
 }
 
+// matches tells whether a message and the events of its transaction speak of the
+// same money. A transaction may have no events yet.
+func matches(reply, read gestpay.Reply, ledger gestpay.Ledger) bool {
+	if mandateAlone(reply) {
+		return ledger.Authorised == 0 && ledger.Captured == 0
+	}
+	minor, iso, err := reply.AmountMinor()
+	return err == nil && (len(read.Events) == 0 || ledger.Currency == iso && ledger.Authorised == minor)
+}
+
 // errContradiction means that Decrypt and the read of one transaction differ.
 var errContradiction = errors.New("what was decrypted and what was read disagree")
 
@@ -164,8 +181,7 @@ func (c *Client) afterSuccess(reply, read gestpay.Reply) (payment.Result, error)
 	if err != nil {
 		return payment.Result{}, unclear("%w", err)
 	}
-	minor, iso, err := reply.AmountMinor()
-	if err != nil || len(read.Events) > 0 && (ledger.Currency != iso || ledger.Authorised != minor) || c.elsewhere(read.Order) {
+	if !matches(reply, read, ledger) || c.elsewhere(read.Order) {
 		return payment.Result{}, unclear("%w", errContradiction)
 	}
 	f := finding{reply: read, ledger: ledger}
