@@ -59,6 +59,10 @@ func (c *Client) charged(ctx context.Context, call provider.Call, reply gestpay.
 		}
 		return c.confirm(ctx, known(call, reply), reply), nil
 	case gestpay.PaymentKO:
+		if !final(reply.ErrorCode) || doubted(call) {
+			// Attempts share one shopTransactionId: an earlier one may be paid.
+			return payment.Result{}, doubtful(reply)
+		}
 		status, reason := lost(reply.ErrorCode)
 		return payment.Result{
 			Status: status, Reason: reason, Code: plainCode(reply.ErrorCode), Ref: string(reply.BankTransactionID),

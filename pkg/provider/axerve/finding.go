@@ -98,67 +98,6 @@ func (f finding) captured() (payment.Result, error) {
 	return payment.Result{}, notFound()
 }
 
-// refunded compares what was given back, or is about to be, with what we know of:
-// a refund of ours makes the difference.
-func (f finding) refunded() (payment.Result, error) {
-	amount := f.call.Operation.Amount.Minor
-	done := f.call.Payment.Refunded - f.effect()
-	before := done + f.outstanding()
-	switch grown := f.ledger.Refunded + requested(f.reply.Events, f.ledger.Currency) - before; {
-	case grown == amount && f.ledger.Refunded-done >= amount:
-		return f.result(payment.Approved, amount), nil
-	case grown == amount:
-		return f.result(payment.Pending, 0), nil
-	case grown != 0:
-		return payment.Result{}, unclear("another amount was refunded")
-	case f.accepted():
-		return f.result(payment.Pending, 0), nil
-	}
-	return payment.Result{}, notFound()
-}
-
-// outstanding returns what other refunds of ours have asked for and not yet got.
-func (f finding) outstanding() int64 {
-	var n int64
-	for _, op := range f.call.Payment.Operations {
-		if op.Kind == payment.Refund && op.Status == payment.OpPending && op.ID != f.call.Operation.ID {
-			n += op.Amount.Minor
-		}
-	}
-	return n
-}
-
-// requested sums the refunds that were asked for and are not executed: every REQ
-// but those that a later STO of the same amount has answered. Refunds that were
-// executed without being announced take nothing away from it.
-func requested(events []gestpay.Event, currency string) int64 {
-	var open []int64
-	for _, e := range events {
-		minor, err := gestpay.ParseAmount(e.Amount, currency)
-		switch {
-		case err != nil:
-		case e.Type == gestpay.EventRequested:
-			open = append(open, minor)
-		case e.Type == gestpay.EventRefunded:
-			open = without(open, minor)
-		}
-	}
-	var sum int64
-	for _, minor := range open {
-		sum += minor
-	}
-	return sum
-}
-
-func without(open []int64, minor int64) []int64 {
-	for i, m := range open {
-		if m == minor {
-			return append(open[:i:i], open[i+1:]...)
-		}
-	}
-	return open
-}
-
 // cancelled: a transaction that was captured, or will be tonight, can be refunded
 // and not given up.
 func (f finding) cancelled() (payment.Result, error) {

@@ -115,11 +115,15 @@ func (c *Client) confirm(ctx context.Context, call provider.Call, reply gestpay.
 
 // contradicted reads a refusal that the payment's own state may explain: what was
 // asked for may have been done already, by an earlier attempt or by a person in
-// the back office. If so, that is the outcome; if not, the refusal is.
+// the back office. If so, that is the outcome; if not, the refusal is. Refunds are
+// many to a payment: one that was made is ours only if we may have made it.
 func (c *Client) contradicted(ctx context.Context, call provider.Call, reply gestpay.Reply) (payment.Result, error) {
 	switch reply.ErrorCode.Class() {
 	case gestpay.ClassConflict, gestpay.ClassExceeds, gestpay.ClassExpired, gestpay.ClassNotFound, gestpay.ClassAmbiguous:
 	default:
+		return payment.Result{}, refused(reply)
+	}
+	if call.Operation.Kind == payment.Refund && !doubted(call) {
 		return payment.Result{}, refused(reply)
 	}
 	r, err := c.Inquire(ctx, call)

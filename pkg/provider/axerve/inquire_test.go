@@ -172,6 +172,33 @@ func TestRecovery_Refund(t *testing.T) {
 	})
 }
 
+// TestRecovery_RefundOfAnother has a doubted refund told from those that a person
+// made, as far as it can be; the rest is for a person.
+func TestRecovery_RefundOfAnother(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		events []string
+		want   outcome
+		person bool
+	}{
+		"just before ours, by a slow clock":     {[]string{"STO 15.00 07:56:00"}, said(payment.Approved), false},
+		"before ours":                           {[]string{"STO 15.00 07:50:00"}, unclear(), true},
+		"announced before ours, executed after": {[]string{"REQ 15.00 07:50:00", "STO 15.00"}, unclear(), true},
+		"announced before ours":                 {[]string{"REQ 15.00 07:50:00"}, unclear(), true},
+		"undated":                               {[]string{"STO 15.00 soon"}, unclear(), true},
+		"another amount":                        {[]string{"STO 3.00"}, unclear(), true},
+		"one of each":                           {[]string{"STO 15.00 07:50:00", "STO 15.00"}, unclear(), true},
+	} {
+		d := newDesk(t)
+		d.raw(gestpay.OpRead, 200, transaction("OK", "0", append([]string{"AUT 49.90", "MOV 49.90"}, tc.events...)...))
+		l := captured(t)
+		r, err := mustClient(t, testConfig(d.URL)).Inquire(t.Context(), l.start(refund("r", 1500)))
+		if got := outcomeOf(t, r, err); got != tc.want || err != nil && provider.AsError(err).Person != tc.person {
+			t.Errorf("%s: %+v, want %+v: %v", name, got, tc.want, err)
+		}
+	}
+}
+
 func TestRecovery_Cancel(t *testing.T) {
 	t.Parallel()
 	paid := func(events ...string) string { return transaction("OK", "0", events...) }

@@ -110,8 +110,13 @@ func plainCode(c gestpay.Code) string {
 // have caused the refusal.
 const maxLooks = 3
 
-// haunted tells whether an attempt before this one may have been executed.
+// haunted tells whether an attempt before this one may have been executed, and
+// still has to be looked for.
 func haunted(call provider.Call) bool {
-	a := call.Operation.Attempt
-	return a.Number-1 > call.Operation.Refused && a.Number <= maxLooks
+	return doubted(call) && call.Operation.Attempt.Number <= maxLooks
+}
+
+// doubted tells whether any attempt before this one ended without an answer.
+func doubted(call provider.Call) bool {
+	return call.Operation.Attempt.Number-1 > call.Operation.Refused
 }

@@ -54,8 +54,8 @@ func TestSubmit_Vectors(t *testing.T) {
 		"settle_ko_technical.xml":         unclear(),
 		"settle_ko_ids_missing.xml":       never(payment.ReasonInvalid),
 		"refund_ok.xml":                   said(payment.Pending),
-		"refund_ko_exceeds.xml":           unclear(),
-		"refund_ko_not_refundable.xml":    unclear(),
+		"refund_ko_exceeds.xml":           never(payment.ReasonAmount),
+		"refund_ko_not_refundable.xml":    never(payment.ReasonState),
 		"delete_ok.xml":                   said(payment.Pending),
 		"delete_ko_not_deletable.xml":     unclear(),
 		"wrong_operation.xml":             unclear(),
@@ -252,7 +252,8 @@ func TestSubmit_RefusedAndRead(t *testing.T) {
 		"another currency":                {authorized, capture(euros), gestpay.OpSettle, "65", nil, never(payment.ReasonInvalid)},
 		"our address is not on the list":  {authorized, capture(euros), gestpay.OpSettle, "1142", nil, later(payment.ReasonConfiguration)},
 		"a code that no table has":        {authorized, capture(euros), gestpay.OpSettle, "123456", nil, unclear()},
-		"refunded already, by us":         {captured, refund("r", 1500), gestpay.OpRefund, "2014", []string{"AUT 49.90", "MOV 49.90", "STO 15.00"}, said(payment.Approved)},
+		"refunded already, by a clerk":    {captured, refund("r", 1500), gestpay.OpRefund, "2014", []string{"AUT 49.90", "MOV 49.90", "STO 15.00"}, never(payment.ReasonAmount)},
+		"a clerk left too little":         {captured, refund("r", 1500), gestpay.OpRefund, "8015", []string{"AUT 49.90", "MOV 49.90", "STO 15.00"}, never(payment.ReasonAmount)},
 		"more than is left":               {captured, refund("r", 1500), gestpay.OpRefund, "8015", []string{"AUT 49.90", "MOV 49.90"}, never(payment.ReasonAmount)},
 		"not refundable":                  {captured, refund("r", 1500), gestpay.OpRefund, "2018", []string{"AUT 49.90", "MOV 49.90"}, never(payment.ReasonState)},
 		"a refund into trouble":           {captured, refund("r", 1500), gestpay.OpRefund, "9999", nil, unclear()},
@@ -301,6 +302,60 @@ func TestSubmit_RefusalAfterDoubt(t *testing.T) {
 	got := answered(t, l, byReference(euros), map[gestpay.Operation]string{gestpay.OpPay: ko(gestpay.OpPay, "1114")})
 	if got != never(payment.ReasonInvalid) {
 		t.Errorf("the fourth time: %+v", got)
+	}
+}
+
+// TestSubmit_KOOfATransaction has a payment end by a transaction that was refused,
+// unless the code or an earlier attempt leaves another possible.
+func TestSubmit_KOOfATransaction(t *testing.T) {
+	t.Parallel()
+	declined := lost(payment.Declined, payment.ReasonDeclined)
+	for name, tc := range map[string]struct {
+		code    string
+		doubted bool
+		want    outcome
+	}{
+		"declined":                 {"74", false, declined},
+		"declined after a doubt":   {"74", true, unclear()},
+		"a conflict":               {"4707", false, unclear()},
+		"a string used twice":      {"1137", false, unclear()},
+		"trouble":                  {"9999", false, unclear()},
+		"trouble of another kind":  {"4705", false, unclear()},
+		"no code at all":           {"0", false, unclear()},
+		"a code that no table has": {"123456", false, unclear()},
+	} {
+		l := newLife(t)
+		l.start(byReference(euros))
+		if tc.doubted {
+			l.add("open", payment.OutcomeUnknown{Attempt: 1})
+		} else {
+			l.add("open", payment.AttemptNotSent{Attempt: 1, Refused: true})
+		}
+		body := reply(gestpay.OpPay, "<TransactionResult>KO</TransactionResult><ShopTransactionID>"+order+"</ShopTransactionID><BankTransactionID>"+bank+"</BankTransactionID><ErrorCode>"+tc.code+"</ErrorCode>")
+		if got := answered(t, l, byReference(euros), map[gestpay.Operation]string{gestpay.OpPay: body}); got != tc.want {
+			t.Errorf("%s: %+v, want %+v", name, got, tc.want)
+		}
+	}
+}
+
+// TestSubmit_RefundedByADoubtedAttempt has a refund be found that an attempt without
+// an answer made before the one that was refused.
+func TestSubmit_RefundedByADoubtedAttempt(t *testing.T) {
+	t.Parallel()
+	for event, want := range map[string]outcome{
+		"STO 15.00 08:30:00": said(payment.Approved), // between the two
+		"STO 15.00 07:30:00": unclear(),              // before the command
+	} {
+		l := captured(t)
+		l.start(refund("r", 1500))
+		l.add("r", payment.OutcomeUnknown{Attempt: 1})
+		cmd := refund("r", 1500)
+		got := answered(t, l, cmd, map[gestpay.Operation]string{
+			gestpay.OpRefund: ko(gestpay.OpRefund, "2014"), gestpay.OpRead: transaction("OK", "0", "AUT 49.90", "MOV 49.90", event),
+		})
+		if got != want {
+			t.Errorf("%s: %+v, want %+v", event, got, want)
+		}
 	}
 }
 

@@ -186,12 +186,17 @@ func mustVectors(t testing.TB) vectors {
 	return v
 }
 
-// transaction writes an answer to callReadTrxS2S: events as "AUT 49.90".
+// transaction writes an answer to callReadTrxS2S: events as "AUT 49.90", which is at
+// ten o'clock, or "STO 15.00 07:59:00".
 func transaction(result, code string, events ...string) string {
 	var all strings.Builder
 	for i, e := range events {
 		kind, amount, _ := strings.Cut(e, " ")
-		all.WriteString("<event><eventtype>" + kind + "</eventtype><eventamount>" + amount + "</eventamount><eventdate>15/11/26 10:00:00</eventdate><eventID>" + strconv.Itoa(i+1) + "</eventID></event>")
+		amount, clock, dated := strings.Cut(amount, " ")
+		if !dated {
+			clock = "10:00:00"
+		}
+		all.WriteString("<event><eventtype>" + kind + "</eventtype><eventamount>" + amount + "</eventamount><eventdate>15/11/26 " + clock + "</eventdate><eventID>" + strconv.Itoa(i+1) + "</eventID></event>")
 	}
 	ids := ""
 	if len(events) > 0 {
@@ -221,9 +226,12 @@ type life struct {
 	at time.Time
 }
 
+// born is early on the day that transaction dates events on: hours before them.
+var born = time.Date(2026, 11, 15, 4, 0, 0, 0, time.UTC)
+
 func newLife(t testing.TB) *life {
 	t.Helper()
-	return &life{t: t, at: time.Now()}
+	return &life{t: t, at: born}
 }
 
 func (l *life) add(c payment.CommandID, data payment.EventData) {
