@@ -209,3 +209,22 @@ func TestHandle_OutcomeTooLargeIsParked(t *testing.T) {
 		t.Errorf("%d calls, %d reserved; want one call, its money kept, and a person", r.calls(), p.Reserved(payment.Capture))
 	}
 }
+
+// baffled is a provider whose answers only a person can read.
+type baffled struct{ *providertest.Fake }
+
+func (baffled) Submit(context.Context, provider.Call) (payment.Result, error) {
+	return payment.Result{}, &provider.Error{Failure: provider.Unknown, Answered: true, Reason: payment.ReasonUnclear, Person: true}
+}
+
+func TestHandle_AnAnswerForAPersonParksAtOnce(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, provider.T3)
+	r.authorized(1000)
+	w := r.worker()
+	w.provider = baffled{r.fake}
+	cmd := r.command(payment.Capture, "cap", 1000)
+	r.deliver(w, cmd)
+	op, _ := r.head().Payment.Operation(cmd.ID)
+	checkStatus(t, op, payment.OpParked)
+}

@@ -98,6 +98,9 @@ func (w *Worker) failure(op payment.Operation, e *provider.Error, now time.Time)
 			RetryAt: now.Add(max(e.After, w.retryAfter(op.Attempt.Number))),
 		}
 	case provider.Unknown:
+		if e.Person {
+			return payment.Parked{Attempt: op.Attempt.Number, Reason: e.Reason, Detail: "the provider's answer is for a person to read"}
+		}
 	}
 	return payment.OutcomeUnknown{
 		Attempt: op.Attempt.Number, Code: e.Code, Reason: e.Reason,
