@@ -89,7 +89,7 @@ func (a *api) openBatch(w http.ResponseWriter, r *http.Request) (b *batch, relea
 		now, refused := authenticate(r, book, account.ScopePayout)
 		return refused == nil && now.Merchant == b.access.Merchant
 	}
-	return b, func() { a.slots.give(b.access) }, b.readHeader(first)
+	return b, func() { b.pipe.linger(); a.slots.give(b.access) }, b.readHeader(first)
 }
 
 // batchOf reads header and query of a batch.

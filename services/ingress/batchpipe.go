@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -23,6 +22,9 @@ type pipe struct {
 
 func newPipe(w http.ResponseWriter, r *http.Request, stall time.Duration) *pipe {
 	p := &pipe{w: w, r: r, rc: http.NewResponseController(w), stall: stall}
+	// A batch may end before its body does. What is left of it must not be taken for
+	// the next call on the connection, and in full duplex net/http does not see to that.
+	w.Header().Set("Connection", "close")
 	// Without it, HTTP/1 would read the whole body before the first result goes out.
 	// Where it cannot be had, as in tests, there is no network to wait for either.
 	_ = p.rc.EnableFullDuplex()
@@ -40,21 +42,7 @@ func (p *pipe) Read(b []byte) (int, error) {
 		_ = p.rc.SetReadDeadline(time.Now().Add(p.stall)) // as above
 	}
 	p.mu.Unlock()
-	n, err := p.r.Body.Read(b)
-	if errors.Is(err, io.EOF) {
-		p.end()
-	}
-	return n, err
-}
-
-// end takes the limit away once all was read: the server goes on reading to see
-// whether the client is still there, and must not take our limit for its leaving.
-func (p *pipe) end() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.halted {
-		_ = p.rc.SetReadDeadline(time.Time{}) // as above
-	}
+	return p.r.Body.Read(b)
 }
 
 // halt has a Read that waits return, and every later one.
@@ -69,6 +57,21 @@ func (p *pipe) halt() {
 func (p *pipe) Write(b []byte) (int, error) {
 	_ = p.rc.SetWriteDeadline(time.Now().Add(p.stall)) // as above
 	return p.w.Write(b)
+}
+
+const (
+	lingerTime  = 2 * time.Second
+	lingerBytes = 16 << 20
+)
+
+// linger gives the client time to read the answer and to end what it sends. To close
+// with something unread would break the connection, and the end of the answer with it.
+// Nobody may read any more.
+func (p *pipe) linger() {
+	_ = p.flush()                                                      // who has gone does not mind
+	_ = p.rc.SetReadDeadline(time.Now().Add(min(lingerTime, p.stall))) // as above
+	_, _ = io.CopyN(io.Discard, p.r.Body, lingerBytes)
+	_ = p.r.Body.Close()
 }
 
 // flush sends what has been written.

@@ -37,30 +37,23 @@ func (b *batch) run(parent context.Context) payouts.End {
 	// included. What is under way then is carried through.
 	ctx, cancel := context.WithCancel(context.WithoutCancel(parent))
 	b.turns = newTurns()
-	steps, fed := make(chan *step, batchWindow), make(chan struct{})
+	steps := make(chan *step, batchWindow)
 	var all sync.WaitGroup
-	all.Go(func() { defer close(fed); b.feed(ctx, steps, &all) })
-	all.Go(func() { b.haltUnless(ctx, fed) })
+	all.Go(func() { b.feed(ctx, steps, &all) })
+	all.Go(func() { b.haltWhen(ctx) })
 	end := b.answer(steps)
 	cancel()
 	all.Wait()
 	return end
 }
 
-// haltUnless ends the reading when the service stops or the batch is over, unless all
-// was read: then the connection may serve another call.
-func (b *batch) haltUnless(ctx context.Context, fed <-chan struct{}) {
+// haltWhen ends the reading when the service stops or the batch is over.
+func (b *batch) haltWhen(ctx context.Context) {
 	select {
-	case <-fed:
-		return
 	case <-ctx.Done():
 	case <-b.api.stopping:
 	}
-	select {
-	case <-fed:
-	default:
-		b.pipe.halt()
-	}
+	b.pipe.halt()
 }
 
 // feed starts a step for each line, in order, and says with the last one why no more

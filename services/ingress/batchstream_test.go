@@ -9,11 +9,13 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/payloom/payloom/pkg/bus"
 	"github.com/payloom/payloom/pkg/bus/bustest"
@@ -27,9 +29,11 @@ import (
 
 // served is the API behind a server with the limits of a real one.
 type served struct {
-	url  string
-	http *http.Client
-	api  *api
+	url    string
+	http   *http.Client
+	api    *api
+	server *httptest.Server
+	log    *lines // of the server itself
 }
 
 func serve(t testing.TB, b broker, change func(*api)) served {
@@ -45,9 +49,16 @@ func serve(t testing.TB, b broker, change func(*api)) served {
 	s := httptest.NewUnstartedServer(a.handler())
 	// Short, to show that they are lifted.
 	s.Config.ReadTimeout, s.Config.WriteTimeout = 300*time.Millisecond, 300*time.Millisecond
+	log := &lines{}
+	s.Config.ErrorLog = zap.NewStdLog(zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zapcore.EncoderConfig{MessageKey: "msg"}), zapcore.AddSync(log), zap.DebugLevel)))
 	s.Start()
-	t.Cleanup(s.Close)
-	return served{s.URL, s.Client(), a}
+	t.Cleanup(func() {
+		s.Close()
+		if strings.Contains(log.String(), "panic") {
+			t.Errorf("the server says\n%s", log)
+		}
+	})
+	return served{s.URL, s.Client(), a, s, log}
 }
 
 // upload is a batch of which one line after the other is sent.
@@ -133,16 +144,55 @@ func TestBatch_LineByLine(t *testing.T) {
 	}
 }
 
-// TestBatch_KeepsTheConnection sees that a batch leaves the connection as it found it.
-func TestBatch_KeepsTheConnection(t *testing.T) {
+// TestBatch_RestIsNoCall ends a batch before its body does. What is left of the body
+// must not be taken for another call, and the answer must come whole.
+func TestBatch_RestIsNoCall(t *testing.T) {
+	t.Parallel()
+	var calls atomic.Int64
+	b := failing{newFakeBroker(), "p-1", bus.ErrUnavailable}
+	s := serve(t, b, nil)
+	counting := s.server.Config.Handler
+	s.server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		calls.Add(1)
+		counting.ServeHTTP(w, r)
+	})
+	smuggled := "GET /openapi.yaml HTTP/1.1\r\nHost: x\r\n\r\n"
+	for i := range 20 {
+		u := s.open(t, header)
+		u.send(row("p-1") + strings.Repeat(smuggled, 1+1000*(i%2)))
+		_ = u.body.Close()
+		if got := u.rest(); got.end == nil || got.end.Reason != payouts.ReasonUnavailable || !u.res.Close {
+			t.Fatalf("the end is %+v", got.end)
+		}
+	}
+	if n := calls.Load(); n != 20 {
+		t.Errorf("%d calls", n)
+	}
+	if strings.Contains(s.log.String(), "panic") {
+		t.Errorf("the server says\n%s", s.log)
+	}
+}
+
+// TestBatch_BadHeaderOfMuch refuses a body of which much is still to come: the refusal
+// reaches the client.
+func TestBatch_BadHeaderOfMuch(t *testing.T) {
 	t.Parallel()
 	s := serve(t, newFakeBroker(), nil)
-	for range 3 {
-		u := s.open(t, header)
-		u.send(row("p-1"))
-		_ = u.body.Close()
-		if got := u.rest(); got.end == nil || !got.end.Done {
-			t.Fatalf("the end is %+v", got.end)
+	for range 10 {
+		a := batchOfCSV(ask{}, "a,b\n"+strings.Repeat(row("p-1"), 10_000))
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+a.path, strings.NewReader(a.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header = a.request(t).Header
+		res, err := s.http.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		if res.StatusCode != http.StatusBadRequest || err != nil || !strings.Contains(string(text), "is no column of payouts") {
+			t.Errorf("status %d, error %v: %s", res.StatusCode, err, text)
 		}
 	}
 }
@@ -352,7 +402,7 @@ func TestBatch_HundredThousand(t *testing.T) {
 		_ = out.Flush()
 		_ = u.body.Close()
 	}()
-	var most uint64
+	before, most := heap(), uint64(0)
 	for i := range n {
 		status := `"rejected"`
 		if i%goodEach == 0 {
@@ -363,17 +413,22 @@ func TestBatch_HundredThousand(t *testing.T) {
 			t.Fatalf("result %d is %s, %v", i, line, err)
 		}
 		if i%10_000 == 0 {
-			var m runtime.MemStats
-			runtime.GC()
-			runtime.ReadMemStats(&m)
-			most = max(most, m.HeapAlloc)
+			most = max(most, heap())
 		}
 	}
 	if got := u.rest(); got.end == nil || !got.end.Done || got.end.Lines != n || got.end.Accepted != n/goodEach {
 		t.Errorf("the end is %+v", got.end)
 	}
-	// The body alone has 13 MB, and the rules of commands take some megabytes.
-	if most > 24<<20 {
-		t.Errorf("%d MiB were in use", most>>20)
+	// The body alone has 13 MB, and the answer as much.
+	if most > before+8<<20 {
+		t.Errorf("%d MiB were in use, and %d before", most>>20, before>>20)
 	}
+}
+
+// heap returns how many bytes are in use.
+func heap() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }

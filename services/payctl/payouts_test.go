@@ -48,6 +48,7 @@ func (d *desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		service.WriteProblem(w, service.Problem{Status: http.StatusUnauthorized})
 		return
 	}
+	w.Header().Set("Connection", "close") // as ingress does
 	w.WriteHeader(http.StatusContinue)
 	rc := http.NewResponseController(w)
 	if err := rc.EnableFullDuplex(); err != nil {

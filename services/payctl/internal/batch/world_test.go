@@ -71,6 +71,7 @@ func (in *ingress) serve(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, `{"title":"No","detail":"as the test wants it"}`)
 		return
 	}
+	w.Header().Set("Connection", "close") // as ingress does
 	w.WriteHeader(http.StatusContinue)
 	rc := http.NewResponseController(w)
 	if err := rc.EnableFullDuplex(); err != nil {
