@@ -116,7 +116,7 @@ func TestFaults_OfNotifications(t *testing.T) {
 
 func TestFaults_TheEndOvertakesThePending(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
+	r := newRig(t, func(c *Config) { c.NotifyWorkers = 1 })
 	r.rule(Rule{Operation: OpNotify, ShopID: "p-1", Times: 1, Fault: FaultReordered, Delay: time.Minute})
 	r.encrypted("p-1")
 	r.decide("p-1", Delay)
