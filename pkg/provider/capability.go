@@ -18,8 +18,8 @@ const (
 	// T1: the provider suppresses repeats of a key. Resend while the key is
 	// young, then as T3.
 	T1
-	// T2: the provider refuses a second operation under the same key. Resend;
-	// a refusal as duplicate means: inquire.
+	// T2: the provider refuses a second operation under the same key, for ever.
+	// Inquire; where nothing is found after the settling time, resend under that key.
 	T2
 	// T3: the provider can be asked by our key. Inquire until it is found or
 	// enough time has passed to be sure that it never will be.
