@@ -24,24 +24,6 @@ var (
 	ErrNoDefault = errors.New("account: name one of the accounts, none is the default")
 )
 
-// Scope is something an API key may do.
-type Scope string
-
-// The scopes.
-const (
-	ScopeAuthorize Scope = "authorize" // open payments, change amounts
-	ScopeCapture   Scope = "capture"
-	ScopeRefund    Scope = "refund"
-	ScopeCancel    Scope = "cancel"
-	ScopePayout    Scope = "payout"
-	ScopeRead      Scope = "read" // look, and have the provider asked
-)
-
-// Scopes lists all scopes in a stable order.
-func Scopes() []Scope {
-	return []Scope{ScopeAuthorize, ScopeCapture, ScopeRefund, ScopeCancel, ScopePayout, ScopeRead}
-}
-
 // Book is a file of accounts, read and checked. It never changes; all its
 // methods may be called concurrently.
 type Book struct {
@@ -59,14 +41,6 @@ type Merchant struct {
 	Line     int        // in the file, as are the next two
 }
 
-// APIKey is a key that a merchant's systems call with. Only its hash is known.
-type APIKey struct {
-	ID     string
-	Hash   [sha256.Size]byte
-	Scopes []Scope
-	Line   int
-}
-
 // Account is a merchant's account at a provider.
 type Account struct {
 	Merchant    payment.Merchant
@@ -76,9 +50,17 @@ type Account struct {
 	Live        bool   // real money moves
 	Endpoint    string // the provider's base URL
 	CallbackKey string // stands in the path of the callbacks' URL
+	Limits      CallLimits
 	Secrets     Secrets
 	Line        int
 	settings    settings
+}
+
+// CallLimits are how many calls a provider takes at an account, of all replicas
+// together. The zero value is no limit.
+type CallLimits struct {
+	CallsPerSecond float64
+	Burst          float64 // calls at once after a quiet time; at least 1
 }
 
 // Secrets are an account's secrets by name, the one to sign with first.
@@ -105,32 +87,6 @@ func (s Secrets) All(name string) []conf.Secret {
 		all[i] = e.Value
 	}
 	return all
-}
-
-// Access is what an API key opens.
-type Access struct {
-	Merchant payment.Merchant
-	KeyID    string
-	Scopes   []Scope
-}
-
-// May tells whether the key has scope s.
-func (a Access) May(s Scope) bool { return slices.Contains(a.Scopes, s) }
-
-// Merchant returns whose API key it is. The time it takes does not depend on how
-// much of the key is right.
-func (b *Book) Merchant(apiKey string) (Access, bool) {
-	hash := sha256.Sum256([]byte(apiKey))
-	var found Access
-	ok := false
-	for _, m := range b.merchants {
-		for _, k := range m.Keys {
-			if subtle.ConstantTimeCompare(hash[:], k.Hash[:]) == 1 {
-				found, ok = Access{Merchant: m.ID, KeyID: k.ID, Scopes: k.Scopes}, true
-			}
-		}
-	}
-	return found, ok
 }
 
 // Account returns a merchant's account at a provider by its name. An empty name

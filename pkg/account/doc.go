@@ -15,6 +15,7 @@
 //	        live: false             # true: real money
 //	        endpoint: https://www.computop-paygate.com/
 //	        callback_key: 5fVq0cTnW2rYb7Hk   # 16 to 64 letters and digits, unique over the file
+//	        limits: {calls_per_second: 20, burst: 40}   # of all replicas together; left out: none
 //	        settings: {merchant_id: demo_mid, cipher: blowfish}
 //	        secrets:
 //	          mac: [{id: "2", ref: "file:/run/secrets/mac-2"}, {id: "1", ref: "env:MAC_1"}]

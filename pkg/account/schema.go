@@ -1,8 +1,6 @@
 package account
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"hash"
 	"net/url"
 	"regexp"
@@ -25,12 +23,12 @@ type schema struct {
 	digest hash.Hash
 	files  []string
 
-	hashes    map[[sha256.Size]byte]string // where each API key's hash stands
-	callbacks map[string]string            // where each callback key stands
+	proofs    map[string]string // where each API key's hash, public key or secret stands
+	callbacks map[string]string // where each callback key stands
 }
 
 func (s *schema) book(text []byte) *Book {
-	s.hashes, s.callbacks = map[[sha256.Size]byte]string{}, map[string]string{}
+	s.proofs, s.callbacks = map[string]string{}, map[string]string{}
 	root := s.document(text)
 	if root == nil {
 		return nil
@@ -69,56 +67,6 @@ func (s *schema) merchant(e entry, b *Book) *Merchant {
 	return merchant
 }
 
-func (s *schema) key(e entry, merchant *Merchant) APIKey {
-	m := s.mapping(e)
-	id, at := m.text("id")
-	k := APIKey{ID: id, Line: m.line}
-	s.match(at, id, keyIDPattern, "1 to 64 of A-Z a-z 0-9 _ . -")
-	if slices.ContainsFunc(merchant.Keys, func(o APIKey) bool { return o.ID == id }) {
-		s.report(at.line, at.field, "%s is there twice", id)
-	}
-	s.hash(&m, &k)
-	s.scopes(&m, &k)
-	m.finish()
-	return k
-}
-
-// hash reads the hash of a key. A hash that is there twice would name two
-// merchants, and that of nothing would let everybody in.
-func (s *schema) hash(m *mapping, k *APIKey) {
-	text, at := m.text("sha256")
-	if at.node == nil {
-		return
-	}
-	sum, err := hex.DecodeString(text)
-	if err != nil || len(sum) != sha256.Size {
-		s.report(at.line, at.field, "must be the SHA-256 of the key, 64 hexadecimal digits")
-		return
-	}
-	k.Hash = [sha256.Size]byte(sum)
-	if k.Hash == sha256.Sum256(nil) {
-		s.report(at.line, at.field, "is the hash of an empty key")
-	}
-	if other, twice := s.hashes[k.Hash]; twice {
-		s.report(at.line, at.field, "is the same as %s", other)
-	}
-	s.hashes[k.Hash] = at.field
-}
-
-func (s *schema) scopes(m *mapping, k *APIKey) {
-	for _, e := range m.some("scopes") {
-		text, _ := scalar(e.node)
-		switch scope := Scope(text); {
-		case !slices.Contains(Scopes(), scope):
-			s.report(e.line, e.field, "must be one of %s", oneOf(Scopes()))
-		case slices.Contains(k.Scopes, scope):
-			s.report(e.line, e.field, "%s is there twice", scope)
-		default:
-			k.Scopes = append(k.Scopes, scope)
-		}
-	}
-}
-
 func (s *schema) account(e entry, merchant *Merchant) *Account {
 	m := s.mapping(e)
 	a := &Account{Merchant: merchant.ID, Line: m.line, Default: m.flag("default"), Live: m.flag("live")}
@@ -126,6 +74,9 @@ func (s *schema) account(e entry, merchant *Merchant) *Account {
 	s.name(&m, a, merchant)
 	s.endpoint(&m, a)
 	s.callbackKey(&m, a)
+	if at, ok := m.get("limits"); ok {
+		a.Limits = s.callLimits(at)
+	}
 	at, _ := m.get("settings")
 	a.settings = s.settings(at)
 	if at, ok := m.get("secrets"); ok {
@@ -133,6 +84,21 @@ func (s *schema) account(e entry, merchant *Merchant) *Account {
 	}
 	m.finish()
 	return a
+}
+
+// callLimits reads the limits of an account. Without a burst it is what comes in a
+// second.
+func (s *schema) callLimits(e entry) (l CallLimits) {
+	m := s.mapping(e)
+	l.CallsPerSecond, l.Burst = s.number(&m, "calls_per_second"), s.number(&m, "burst")
+	if _, ok := m.find("calls_per_second"); !ok && m.node != nil {
+		s.report(m.line, m.field, "calls_per_second is missing")
+	}
+	if l.Burst == 0 {
+		l.Burst = max(1, l.CallsPerSecond)
+	}
+	m.finish()
+	return l
 }
 
 func (s *schema) provider(m *mapping, a *Account) {

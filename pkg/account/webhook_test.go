@@ -123,8 +123,8 @@ merchants:
 	types := "payment.*, payout.* or one of payment.authorized, payment.captured, payment.partially_captured, payment.refunded, " +
 		"payment.partially_refunded, payment.cancelled, payment.agreed, payment.amount_changed, payment.declined, payment.failed, " +
 		"payment.expired, payment.rejected, payment.capture_failed, payment.refund_failed, payment.cancel_failed, payment.amount_change_failed, " +
-		"payment.mandate_issued, payment.attention_required, payout.paid, payout.declined, payout.failed, payout.rejected, payout.reversed, " +
-		"payout.attention_required"
+		"payment.mandate_issued, payment.attention_required, payment.reconcile_break, payout.paid, payout.declined, payout.failed, payout.rejected, payout.reversed, " +
+		"payout.attention_required, payout.reconcile_break"
 	want := []string{
 		"f:5: merchants[0].webhooks[0].url: must be a URL such as https://shop.example/webhooks",
 		"f:5: merchants[0].webhooks[0].id: must be 1 to 32 of a-z 0-9 _ -",

@@ -22,7 +22,9 @@ type Config struct {
 	KeyFile  string `env:"NATS_KEY_FILE" desc:"key of the client certificate"`
 	// Durability is what the broker must promise: money, or laptop.
 	Durability string `env:"PAYLOOM_DURABILITY" envDefault:"money" desc:"money: refuse a broker that acknowledges before fsync; laptop: accept it and say so"`
-	MonitorURL string `env:"NATS_MONITOR_URL" desc:"monitoring URLs of the NATS servers, comma separated; needed to check durability"`
+	// DataKeys are what personal data is sealed under: see package seal.
+	DataKeys   []string `env:"PAYLOOM_DATA_KEYS" desc:"key-encryption keys of personal data, the newest first: ID=file:/path or ID=env:NAME, comma separated; empty: personal data is stored as it is"`
+	MonitorURL string   `env:"NATS_MONITOR_URL" desc:"monitoring URLs of the NATS servers, comma separated; needed to check durability"`
 }
 
 // The durabilities.
@@ -48,6 +50,7 @@ type Bus struct {
 	shards int
 	clock  *clock
 	stats  *Metrics
+	keys   *keys
 }
 
 // The errors that callers compare.
@@ -78,6 +81,20 @@ func Connect(ctx context.Context, cfg Config, name string, log *zap.Logger) (*Bu
 	return b, nil
 }
 
+// Inspect is Connect for a program that only looks: it refuses no broker for its version
+// or its durability.
+func Inspect(ctx context.Context, cfg Config, name string, log *zap.Logger) (*Bus, error) {
+	b, err := dial(cfg, name, log)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.readShards(ctx); err != nil {
+		b.Close()
+		return nil, err
+	}
+	return b, nil
+}
+
 // Dial connects without asking for streams: for the program that makes them.
 func Dial(_ context.Context, cfg Config, name string, log *zap.Logger) (*Bus, error) {
 	return dial(cfg, name, log)
@@ -86,11 +103,15 @@ func Dial(_ context.Context, cfg Config, name string, log *zap.Logger) (*Bus, er
 func dial(cfg Config, name string, log *zap.Logger) (*Bus, error) {
 	opts := []nats.Option{
 		nats.Name(name),
-		nats.CustomInboxPrefix("_INBOX_" + inboxName(name)),
+		nats.CustomInboxPrefix(inbox(name)),
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(250 * time.Millisecond),
 		nats.ReconnectJitter(250*time.Millisecond, time.Second),
 		nats.Timeout(5 * time.Second),
+		// A connection that only swallows what it is given is found out in fifteen seconds,
+		// and not in the six minutes of the library.
+		nats.PingInterval(5 * time.Second),
+		nats.MaxPingsOutstanding(2),
 		nats.ReconnectBufSize(-1), // a publish fails at once rather than wait in memory
 		nats.DrainTimeout(20 * time.Second),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { log.Warn("broker lost", zap.Error(err)) }),
@@ -101,6 +122,10 @@ func dial(cfg Config, name string, log *zap.Logger) (*Bus, error) {
 	if err != nil {
 		return nil, err
 	}
+	keys, err := newKeys(cfg.DataKeys)
+	if err != nil {
+		return nil, fmt.Errorf("PAYLOOM_DATA_KEYS: %w", err)
+	}
 	nc, err := nats.Connect(cfg.URL, opts...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to NATS: %w", err)
@@ -110,7 +135,7 @@ func dial(cfg Config, name string, log *zap.Logger) (*Bus, error) {
 		nc.Close()
 		return nil, fmt.Errorf("open JetStream: %w", err)
 	}
-	return &Bus{nc: nc, js: js, log: log, name: name, shards: 1, clock: &clock{}, stats: NewMetrics()}, nil
+	return &Bus{nc: nc, js: js, log: log, name: name, shards: 1, clock: &clock{}, stats: NewMetrics(), keys: keys}, nil
 }
 
 func secure(cfg Config, opts []nats.Option) ([]nats.Option, error) {
@@ -143,6 +168,9 @@ func inboxName(name string) string {
 
 func (b *Bus) ready(ctx context.Context, cfg Config) error {
 	if err := b.readShards(ctx); err != nil {
+		return err
+	}
+	if err := b.checkKeys(ctx); err != nil {
 		return err
 	}
 	return b.checkDurability(ctx, cfg)

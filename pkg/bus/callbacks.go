@@ -13,7 +13,7 @@ import (
 // StoreCallback stores c under its ID, once: a repeat is no error. Only after it
 // returned nil may the provider be told that the callback was received.
 func (b *Bus) StoreCallback(ctx context.Context, c wire.StoredCallback) (repeat bool, err error) {
-	data, err := wire.MarshalCallback(c)
+	data, err := b.marshalCallback(ctx, c)
 	if err != nil {
 		return false, fmt.Errorf("callback: %w", err)
 	}
@@ -29,4 +29,17 @@ func (b *Bus) StoreCallback(ctx context.Context, c wire.StoredCallback) (repeat 
 		return true, nil
 	}
 	return false, err
+}
+
+// marshalCallback returns c as it is stored: sealed with the key of its day where
+// there are keys.
+func (b *Bus) marshalCallback(ctx context.Context, c wire.StoredCallback) ([]byte, error) {
+	if !b.keys.on() {
+		return wire.MarshalCallback(c)
+	}
+	k, err := b.keyFor(ctx, dayKey(c.ReceivedAt), keepErased)
+	if err != nil {
+		return nil, err
+	}
+	return wire.SealCallback(c, k)
 }

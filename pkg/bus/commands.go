@@ -16,7 +16,7 @@ import (
 // another request was accepted under the same ReqID, ErrReqIDReused. On
 // ErrUnavailable nothing is known, and sending the same request again is right.
 func (b *Bus) Accept(ctx context.Context, c payment.Command) (stored payment.Command, replayed bool, err error) {
-	data, err := wire.MarshalCommand(c)
+	data, err := b.marshalCommand(ctx, c)
 	if err != nil {
 		return payment.Command{}, false, fmt.Errorf("command: %w", err)
 	}
@@ -32,20 +32,47 @@ func (b *Bus) Accept(ctx context.Context, c payment.Command) (stored payment.Com
 		mine: func(r raw) bool { return r.Header.Get("ce-id") == own },
 	})
 	if errors.Is(err, ErrConflict) {
-		return replay(first, c)
+		return b.replay(ctx, first, c)
 	}
 	return c, false, err
 }
 
-func replay(first raw, c payment.Command) (payment.Command, bool, error) {
-	stored, err := commandOf(first)
+// marshalCommand returns c as it is stored: sealed where there are keys. Who orders
+// something anew for a payment that was erased gives its personal data anew.
+func (b *Bus) marshalCommand(ctx context.Context, c payment.Command) ([]byte, error) {
+	if !b.keys.on() || !wire.HasPersonal(c) {
+		return wire.MarshalCommand(c)
+	}
+	e := b.subjectKey(c.Merchant, c.Payment)
+	find := b.keyFor
+	if c.Kind.Opens() {
+		find = b.keyOfNew // most payments are
+	}
+	k, err := find(ctx, e, beginAnew)
+	if err != nil {
+		return nil, err
+	}
+	return wire.SealCommand(c, k)
+}
+
+func (b *Bus) replay(ctx context.Context, first raw, c payment.Command) (payment.Command, bool, error) {
+	stored, err := b.commandOf(ctx, first)
 	if err != nil {
 		return payment.Command{}, false, err
 	}
-	if wire.Fingerprint(stored) != wire.Fingerprint(c) {
+	if !SameRequest(stored, c) {
 		return stored, false, ErrReqIDReused
 	}
 	return stored, true, nil
+}
+
+// SameRequest tells whether c asks for what stored did. Of a stored command whose
+// personal data is gone, the rest is compared.
+func SameRequest(stored, c payment.Command) bool {
+	if stored.Closed {
+		c = wire.Plain(c)
+	}
+	return wire.Fingerprint(stored) == wire.Fingerprint(c)
 }
 
 // Command returns an accepted command, or ErrNotFound.
@@ -57,11 +84,11 @@ func (b *Bus) Command(ctx context.Context, m payment.Merchant, id payment.Comman
 	if r.Seq == 0 {
 		return payment.Command{}, fmt.Errorf("%w: command %s", ErrNotFound, id)
 	}
-	return commandOf(r)
+	return b.commandOf(ctx, r)
 }
 
-func commandOf(r raw) (payment.Command, error) {
-	c, err := wire.UnmarshalCommand(r.Data)
+func (b *Bus) commandOf(ctx context.Context, r raw) (payment.Command, error) {
+	c, err := b.OpenCommand(ctx, r.Data)
 	if err != nil {
 		return payment.Command{}, fmt.Errorf("command %d: %w", r.Seq, err)
 	}

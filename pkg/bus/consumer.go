@@ -40,6 +40,7 @@ type consumer struct {
 	concurrency int
 	handle      handler
 	grace       time.Duration
+	held        Hold
 }
 
 const (
@@ -53,14 +54,19 @@ const (
 type ConsumeOptions struct {
 	Concurrency int           // messages in hand at once, per stream
 	Grace       time.Duration // how long running handlers may go on after ctx ends
+	Held        Hold          // nil: nothing is ever held back
 }
+
+// Hold tells whether nothing is to be taken for now, and returns a channel that is
+// closed when that may have changed. What is in hand already is finished.
+type Hold func() (bool, <-chan struct{})
 
 // ConsumeCommands hands the commands of provider p to handle, of all shards and
 // whenever their wake-ups are due, until ctx ends and the running handlers are
 // done. A command that cannot be decoded is buried.
 func (b *Bus) ConsumeCommands(ctx context.Context, p payment.Provider, o ConsumeOptions, handle func(context.Context, payment.Command) error) error {
 	command := func(ctx context.Context, d Delivery) error {
-		c, err := wire.UnmarshalCommand(d.Data)
+		c, err := b.OpenCommand(ctx, d.Data)
 		if err != nil {
 			return err
 		}
@@ -100,7 +106,7 @@ func (b *Bus) ConsumeCommands(ctx context.Context, p payment.Provider, o Consume
 // stored is the broker time of their arrival.
 func (b *Bus) ConsumeCallbacks(ctx context.Context, o ConsumeOptions, handle func(ctx context.Context, c wire.StoredCallback, stored time.Time) error) error {
 	callback := func(ctx context.Context, d Delivery) error {
-		c, err := wire.UnmarshalCallback(d.Data)
+		c, err := b.OpenCallback(ctx, d.Data)
 		if err != nil {
 			return err
 		}
@@ -113,7 +119,10 @@ func (b *Bus) consumer(stream, name string, o ConsumeOptions, h handler) *consum
 	if o.Concurrency <= 0 {
 		o.Concurrency = 16
 	}
-	return &consumer{bus: b, stream: stream, name: name, concurrency: o.Concurrency, handle: h, grace: o.Grace}
+	if o.Held == nil {
+		o.Held = func() (bool, <-chan struct{}) { return false, nil }
+	}
+	return &consumer{bus: b, stream: stream, name: name, concurrency: o.Concurrency, handle: h, grace: o.Grace, held: o.Held}
 }
 
 // runAll runs consumers side by side; the first that fails stops the others.
@@ -149,39 +158,101 @@ func (c *consumer) run(ctx context.Context) error {
 	// under way gets its outcome stored.
 	work, abort := context.WithCancel(context.WithoutCancel(ctx))
 	defer abort()
-	var running sync.WaitGroup
-	slots := make(chan struct{}, c.concurrency)
-	cc, err := cons.Consume(func(m jetstream.Msg) {
-		select {
-		case slots <- struct{}{}:
-		case <-ctx.Done():
+	h := hands{consumer: c, work: work, slots: make(chan struct{}, c.concurrency)}
+	for c.awaitRelease(ctx) {
+		if err := h.pull(ctx, cons); err != nil {
+			return err
 		}
-		if ctx.Err() != nil {
-			_ = m.NakWithDelay(rand.N(time.Second)) // untouched: somebody else's now
-			return
-		}
-		running.Go(func() {
-			defer func() { <-slots }()
-			c.one(work, m)
-		})
-	}, jetstream.PullMaxMessages(c.concurrency), jetstream.PullExpiry(5*time.Second))
-	if err != nil {
-		return fmt.Errorf("consume %s: %w", c.stream, err)
 	}
-	<-ctx.Done()
-	cc.Drain()
-	c.finish(&running, cc, abort)
+	h.finish(abort)
 	return nil
 }
 
-// finish waits for the running handlers, and aborts them when the grace is over.
-func (c *consumer) finish(running *sync.WaitGroup, cc jetstream.ConsumeContext, abort func()) {
+// awaitRelease waits until the consumer is not held back; false: ctx ended.
+func (c *consumer) awaitRelease(ctx context.Context) bool {
+	for {
+		held, changed := c.held()
+		if !held || ctx.Err() != nil {
+			return ctx.Err() == nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// untilHeld returns ctx until the consumer is held back.
+func (c *consumer) untilHeld(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		for ctx.Err() == nil {
+			held, changed := c.held()
+			if held {
+				cancel()
+				return
+			}
+			select {
+			case <-changed:
+			case <-ctx.Done():
+			}
+		}
+	}()
+	return ctx, cancel
+}
+
+// hands are what a consumer has in hand.
+type hands struct {
+	*consumer
+	work    context.Context
+	slots   chan struct{}
+	running sync.WaitGroup
+}
+
+// pull takes messages until ctx ends or the consumer is held back.
+func (h *hands) pull(ctx context.Context, cons jetstream.Consumer) error {
+	ctx, cancel := h.untilHeld(ctx)
+	defer cancel()
+	cc, err := cons.Consume(func(m jetstream.Msg) {
+		if !h.free(ctx) {
+			_ = m.NakWithDelay(rand.N(time.Second)) // untouched: somebody else's now
+			return
+		}
+		h.running.Go(func() {
+			defer func() { <-h.slots }()
+			h.one(h.work, m)
+		})
+	}, jetstream.PullMaxMessages(h.concurrency), jetstream.PullExpiry(5*time.Second))
+	if err != nil {
+		return fmt.Errorf("consume %s: %w", h.stream, err)
+	}
+	<-ctx.Done()
+	cc.Drain()
 	<-cc.Closed()
+	return nil
+}
+
+// free waits for a free hand; false: nothing is to be taken any more.
+func (h *hands) free(ctx context.Context) bool {
+	select {
+	case h.slots <- struct{}{}:
+	case <-ctx.Done():
+		return false
+	}
+	if held, _ := h.held(); held || ctx.Err() != nil {
+		<-h.slots
+		return false
+	}
+	return true
+}
+
+// finish waits for the running handlers, and aborts them when the grace is over.
+func (h *hands) finish(abort func()) {
 	done := make(chan struct{})
-	go func() { running.Wait(); close(done) }()
+	go func() { h.running.Wait(); close(done) }()
 	select {
 	case <-done:
-	case <-time.After(c.grace):
+	case <-time.After(h.grace):
 		abort()
 		<-done
 	}

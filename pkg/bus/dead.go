@@ -3,7 +3,10 @@ package bus
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -26,4 +29,60 @@ func (b *Bus) Bury(ctx context.Context, d wire.DeadLetter) error {
 	}
 	b.stats.buried(d.Service)
 	return nil
+}
+
+// The actions by which an operator ends a dead letter, as the audit names them.
+const (
+	ReplayLetter  = "dead.replay"
+	DiscardLetter = "dead.discard"
+)
+
+// End is what an operator did with a dead letter.
+type End struct {
+	Action string // ReplayLetter or DiscardLetter
+	Actor  string
+	Reason string
+	At     time.Time // broker time
+}
+
+// Ends are the dead letters that operators have dealt with, by sequence. The letters
+// themselves cannot be changed, so that the audit is what tells. The zero value knows
+// of none.
+type Ends struct {
+	of   map[uint64]End
+	next uint64 // in AUDIT
+}
+
+// Of returns what was done with the letter at seq, and whether anything was.
+func (e *Ends) Of(seq uint64) (End, bool) {
+	end, ok := e.of[seq]
+	return end, ok
+}
+
+// Seqs returns the sequences of all letters that were dealt with, in any order.
+func (e *Ends) Seqs() []uint64 { return slices.Collect(maps.Keys(e.of)) }
+
+// ReadEnds adds to e what the audit tells beyond what e knows already.
+func (b *Bus) ReadEnds(ctx context.Context, e *Ends) error {
+	return b.Follow(ctx, AuditStream, FollowOptions{From: e.next, ToEnd: true}, func(_ context.Context, batch []Message) error {
+		for _, m := range batch {
+			r, err := wire.UnmarshalAudit(m.Data)
+			if err != nil {
+				return fmt.Errorf("%s/%d: %w", m.Stream, m.Seq, err)
+			}
+			e.add(r, m.Time)
+			e.next = m.Seq + 1
+		}
+		return nil
+	})
+}
+
+func (e *Ends) add(r wire.AuditRecord, at time.Time) {
+	if r.Result != wire.AuditDone || r.Stream != DeadStream || (r.Action != ReplayLetter && r.Action != DiscardLetter) {
+		return
+	}
+	if e.of == nil {
+		e.of = map[uint64]End{}
+	}
+	e.of[r.Sequence] = End{Action: r.Action, Actor: r.Actor, Reason: r.Reason, At: at}
 }

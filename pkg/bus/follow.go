@@ -27,6 +27,9 @@ type FollowOptions struct {
 	Wait    time.Duration // longest wait for a batch to fill; 0: 10 ms
 	ToEnd   bool          // stop after the message that is the last one at the start
 	Subject string        // only this subject; empty: all, so that gaps can be seen
+	Last    bool          // the last message of every subject; a reconnect may bring others
+
+	subjects []string // as Subject, several
 }
 
 // Follow hands the messages of a stream to handle in order, in batches, without
@@ -39,7 +42,15 @@ func (b *Bus) Follow(ctx context.Context, stream string, o FollowOptions, handle
 	if err != nil {
 		return err
 	}
-	if o.ToEnd && (info.Messages == 0 || info.LastSeq < o.From) {
+	last := info.LastSeq
+	if o.ToEnd && o.Subject != "" {
+		of, err := b.last(ctx, stream, o.Subject)
+		if err != nil {
+			return err
+		}
+		last = of.Seq
+	}
+	if o.ToEnd && (info.Messages == 0 || last < o.From) {
 		return nil
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -48,7 +59,7 @@ func (b *Bus) Follow(ctx context.Context, stream string, o FollowOptions, handle
 	if err != nil {
 		return err
 	}
-	f := follower{o: o, in: in, last: info.LastSeq, handle: handle}
+	f := follower{o: o, in: in, last: last, handle: handle}
 	return f.run(ctx)
 }
 
@@ -72,8 +83,12 @@ func (b *Bus) read(ctx context.Context, stream string, o FollowOptions) (<-chan 
 		InactiveThreshold: time.Minute,
 	}
 	if o.Subject != "" {
-		cfg.FilterSubjects = []string{o.Subject}
+		o.subjects = []string{o.Subject}
 	}
+	if o.Last {
+		cfg.DeliverPolicy, cfg.OptStartSeq, o.subjects = jetstream.DeliverLastPerSubjectPolicy, 0, []string{">"}
+	}
+	cfg.FilterSubjects = o.subjects
 	cons, err := b.js.OrderedConsumer(ctx, stream, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", stream, err)

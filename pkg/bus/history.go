@@ -22,7 +22,10 @@ func (b *Bus) ReadCallbacks(ctx context.Context, since time.Time, handle func(ct
 	}
 	return b.Follow(ctx, CallbackStream, FollowOptions{From: from, ToEnd: true}, func(ctx context.Context, batch []Message) error {
 		for _, m := range batch {
-			c, err := wire.UnmarshalCallback(m.Data)
+			c, err := b.OpenCallback(ctx, m.Data)
+			if err != nil && !errors.Is(err, wire.ErrUndecodable) {
+				return err
+			}
 			if err != nil {
 				b.log.Warn("callback left out", zap.Uint64("sequence", m.Seq), zap.Error(err))
 				continue

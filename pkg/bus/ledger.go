@@ -3,11 +3,13 @@ package bus
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 
 	"github.com/nats-io/nats.go"
 
 	"github.com/payloom/payloom/pkg/payment"
+	"github.com/payloom/payloom/pkg/seal"
 	"github.com/payloom/payloom/pkg/wire"
 )
 
@@ -18,14 +20,14 @@ func (b *Bus) Load(ctx context.Context, m payment.Merchant, id payment.ID) (paym
 	if err != nil {
 		return payment.Head{}, err
 	}
-	return headOf(last)
+	return b.headOf(ctx, m, id, last)
 }
 
-func headOf(last raw) (payment.Head, error) {
+func (b *Bus) headOf(ctx context.Context, m payment.Merchant, id payment.ID, last raw) (payment.Head, error) {
 	if last.Seq == 0 {
 		return payment.Head{}, nil
 	}
-	rec, err := wire.UnmarshalRecord(last.Data)
+	rec, err := wire.OpenRecord(last.Data, b.finder(ctx, b.subjectKey(m, id)))
 	if err != nil {
 		return payment.Head{}, fmt.Errorf("event %d: %w", last.Seq, err)
 	}
@@ -51,7 +53,7 @@ func (b *Bus) Append(ctx context.Context, h payment.Head, e payment.Event) (paym
 	}
 	e = h.Payment.Next(e)
 	after := payment.Fold(h.Payment, e)
-	data, err := wire.MarshalRecord(wire.Record{Event: e, After: after, Prev: h.Hash})
+	data, err := b.marshalRecord(ctx, wire.Record{Event: e, After: after, Prev: h.Hash})
 	if err != nil {
 		return payment.Head{}, fmt.Errorf("event %s: %w", e.Data.Type(), err)
 	}
@@ -71,4 +73,17 @@ func (b *Bus) Append(ctx context.Context, h payment.Head, e payment.Event) (paym
 		return payment.Head{}, err
 	}
 	return payment.Head{Payment: after, Seq: seq, Hash: wire.Hash(data)}, nil
+}
+
+// marshalRecord returns r as it is stored: sealed where there are keys, and without
+// its personal data when that was erased.
+func (b *Bus) marshalRecord(ctx context.Context, r wire.Record) ([]byte, error) {
+	if !b.keys.on() || !r.HasPersonal() {
+		return wire.MarshalRecord(r)
+	}
+	k, err := b.keyFor(ctx, b.subjectKey(r.Event.Merchant, r.Event.Payment), keepErased)
+	if err != nil && !errors.Is(err, seal.ErrDestroyed) {
+		return nil, err
+	}
+	return wire.SealRecord(r, k)
 }

@@ -445,3 +445,68 @@ func TestFollow_ToTheEndInOrder(t *testing.T) {
 		t.Error(none)
 	}
 }
+
+// switchHold is a Hold that a test turns.
+type switchHold struct {
+	mu      sync.Mutex
+	on      bool
+	changed chan struct{}
+}
+
+func (h *switchHold) held() (bool, <-chan struct{}) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.on, h.changed
+}
+
+func (h *switchHold) turn(on bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.on = on
+	close(h.changed)
+	h.changed = make(chan struct{})
+}
+
+// TestConsume_HeldTakesNothingAndCutsNothing: what is in hand when it is held back
+// is finished, nothing else is begun, and all comes after the release.
+func TestConsume_HeldTakesNothingAndCutsNothing(t *testing.T) {
+	t.Parallel()
+	b := bustest.New(t, bus.Topology{})
+	hold := &switchHold{changed: make(chan struct{})}
+	ctx, stop := context.WithCancel(t.Context())
+	begun, finish, ended := make(chan payment.ReqID, 10), make(chan struct{}), make(chan error, 1)
+	go func() {
+		o := bus.ConsumeOptions{Concurrency: 1, Grace: time.Second, Held: hold.held}
+		ended <- b.ConsumeCommands(ctx, payment.Computop, o, func(ctx context.Context, c payment.Command) error {
+			begun <- c.ReqID
+			select {
+			case <-finish:
+			case <-ctx.Done():
+				t.Error("a handler was cut off")
+			}
+			return nil
+		})
+	}()
+	mustAccept(t, b, command("1"))
+	mustReceive(t, "first command", begun)
+	for _, req := range []string{"2", "3"} {
+		mustAccept(t, b, command(req)) // one of them is pulled, the other stays
+	}
+	hold.turn(true)
+	finish <- struct{}{}
+	select {
+	case req := <-begun:
+		t.Errorf("command %s was begun while held back", req)
+	case <-time.After(1500 * time.Millisecond): // longer than what was pulled is put off
+	}
+	hold.turn(false)
+	close(finish)
+	got := map[payment.ReqID]bool{mustReceive(t, "second", begun): true, mustReceive(t, "third", begun): true}
+	if !got["2"] || !got["3"] {
+		t.Errorf("after the release came %v", got)
+	}
+	stop()
+	if err := mustReceive(t, "end", ended); err != nil {
+		t.Error(err)
+	}
+}

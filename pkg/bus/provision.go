@@ -54,7 +54,7 @@ func (b *Bus) provisionStream(ctx context.Context, want jetstream.StreamConfig) 
 		return "", err
 	}
 	have := s.CachedInfo().Config
-	if sameStream(have, want) {
+	if len(differences(have, want)) == 0 {
 		return "", nil
 	}
 	if err := loses(have, want); err != nil {
@@ -64,14 +64,39 @@ func (b *Bus) provisionStream(ctx context.Context, want jetstream.StreamConfig) 
 	return "updated stream " + want.Name, err
 }
 
-// sameStream compares what provisioning sets, and ignores what the server adds.
-func sameStream(have, want jetstream.StreamConfig) bool {
-	return reflect.DeepEqual(have.Subjects, want.Subjects) && have.Replicas == want.Replicas &&
-		have.MaxAge == want.MaxAge && have.MaxBytes == want.MaxBytes && have.MaxMsgSize == want.MaxMsgSize &&
-		have.Discard == want.Discard && have.DenyDelete == want.DenyDelete && have.DenyPurge == want.DenyPurge &&
-		have.Duplicates == want.Duplicates && have.AllowDirect == want.AllowDirect &&
-		have.AllowMsgSchedules == want.AllowMsgSchedules && have.PersistMode == want.PersistMode &&
-		have.Metadata[metaShards] == want.Metadata[metaShards]
+// setting is one that is compared.
+type setting struct {
+	name string
+	same bool
+}
+
+func unequal(all []setting) []string {
+	var out []string
+	for _, s := range all {
+		if !s.same {
+			out = append(out, s.name)
+		}
+	}
+	return out
+}
+
+// differences compares what provisioning sets, and ignores what the server adds.
+func differences(have, want jetstream.StreamConfig) []string {
+	return unequal([]setting{
+		{"subjects", reflect.DeepEqual(have.Subjects, want.Subjects)},
+		{"replicas", have.Replicas == want.Replicas},
+		{"max age", have.MaxAge == want.MaxAge},
+		{"max bytes", have.MaxBytes == want.MaxBytes},
+		{"max message size", have.MaxMsgSize == want.MaxMsgSize},
+		{"discard", have.Discard == want.Discard},
+		{"deny delete", have.DenyDelete == want.DenyDelete},
+		{"deny purge", have.DenyPurge == want.DenyPurge},
+		{"duplicate window", have.Duplicates == want.Duplicates},
+		{"direct get", have.AllowDirect == want.AllowDirect},
+		{"schedules", have.AllowMsgSchedules == want.AllowMsgSchedules},
+		{"persist mode", have.PersistMode == want.PersistMode},
+		{"shards", have.Metadata[metaShards] == want.Metadata[metaShards]},
+	})
 }
 
 func loses(have, want jetstream.StreamConfig) error {

@@ -3,8 +3,6 @@ package bus
 import (
 	"context"
 	"errors"
-	"net/http"
-	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -152,34 +150,5 @@ func TestAppend_GivesUpWithTheContext(t *testing.T) {
 	defer cancel()
 	if _, err := b.Append(ctx, payment.Head{}, someEvent()); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("error %v, want ErrUnavailable", err)
-	}
-}
-
-func TestCheckDurability(t *testing.T) {
-	t.Parallel()
-	monitor := func(body string) string {
-		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) }))
-		t.Cleanup(s.Close)
-		return s.URL
-	}
-	always, lazy := monitor(`{"config":{"sync_always":true}}`), monitor(`{"config":{"sync_interval":120000000000}}`)
-	cases := map[string]struct {
-		cfg  Config
-		want error
-	}{
-		"money on a server that syncs":    {Config{Durability: Money, MonitorURL: always}, nil},
-		"money on one that does not":      {Config{Durability: Money, MonitorURL: lazy}, ErrNotDurable},
-		"money where one of two does not": {Config{Durability: Money, MonitorURL: always + ", " + lazy}, ErrNotDurable},
-		"money and nobody to ask":         {Config{Durability: Money}, ErrNotDurable},
-		"a laptop is asked nothing":       {Config{Durability: Laptop}, nil},
-	}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := &Bus{log: zap.NewNop()}
-			if err := b.checkDurability(t.Context(), tc.cfg); !errors.Is(err, tc.want) {
-				t.Errorf("error %v, want %v", err, tc.want)
-			}
-		})
 	}
 }

@@ -17,6 +17,7 @@ import (
 //	pay.timer.at.<provider>.<merchant>.<command_id>       a wake-up that waits
 //	pay.timer.due.<provider>.<merchant>.<command_id>      a wake-up for a worker
 //	pay.dead.<service>                                    what nobody could handle
+//	pay.audit.<service>                                   what operators did
 //
 // A command is unique over all providers, and so is a payment: the filters below
 // have a star in the provider's place. All writers must use the same filter.
@@ -50,6 +51,12 @@ func timerSubject(when string, p payment.Provider, m payment.Merchant, c payment
 }
 
 func deadSubject(service string) string { return subject("dead", service) }
+
+func auditSubject(service string) string { return subject("audit", service) }
+
+// advisorySubject returns where the broker tells of messages that a consumer has given
+// up for the reason kind.
+func advisorySubject(kind string) string { return "$JS.EVENT.ADVISORY.CONSUMER." + kind + ".>" }
 
 func (b *Bus) shard(id string) string { return strconv.Itoa(payment.Shard(id, b.shards)) }
 

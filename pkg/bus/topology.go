@@ -15,6 +15,8 @@ const (
 	CallbackStream = "CALLBACKS"
 	TimerStream    = "TIMERS"
 	DeadStream     = "DEAD_LETTERS"
+	AuditStream    = "AUDIT"
+	AdvisoryStream = "ADVISORIES"
 )
 
 const (
@@ -90,7 +92,36 @@ func (t Topology) streams() []jetstream.StreamConfig {
 	dead.Duplicates = day // a message that is buried and then redelivered is buried once
 	callbacks := t.ledger(CallbackStream, "pay.hook.>", 35*day)
 	callbacks.MaxMsgSize = maxOutside
-	return append(out, callbacks, timers, dead)
+	out = append(out, callbacks, timers, dead, t.ledger(AuditStream, "pay.audit.*", 400*day), t.advisories())
+	return append(append(out, t.shared()), t.keyStreams()...)
+}
+
+// advisories returns the stream that keeps what the broker tells of messages that a
+// consumer has given up. The broker tells it once and to whoever listens: this is for
+// alarms, and no ledger.
+func (t Topology) advisories() jetstream.StreamConfig {
+	s := t.ledger(AdvisoryStream, "", 30*day)
+	s.Subjects = []string{advisorySubject(maxDeliveries), advisorySubject(terminated)}
+	s.Discard = jetstream.DiscardOld
+	return s
+}
+
+// keyStreams returns the buckets of data keys. What is deleted there is meant to be
+// gone, so single ones can be deleted, and nothing of the past is kept. No message can
+// clear a bucket: whoever may write one key could take all of them away.
+func (t Topology) keyStreams() []jetstream.StreamConfig {
+	bucket := func(name string, share int64) jetstream.StreamConfig {
+		cfg := t.ledger(streamOf(name), "$KV."+name+".>", 0)
+		cfg.MaxBytes = t.MaxBytes / share
+		cfg.DenyDelete = false
+		cfg.MaxMsgsPerSubject = 1
+		return cfg
+	}
+	out := []jetstream.StreamConfig{bucket(dayBucket, 64)}
+	for k := range t.Shards {
+		out = append(out, bucket(subjectBucket(k), 4)) // a payment's events are far larger than its key
+	}
+	return out
 }
 
 func (t Topology) ledger(name, subj string, age time.Duration) jetstream.StreamConfig {

@@ -97,6 +97,8 @@ var (
 	// ErrElsewhere means that the payment is made with another account than the
 	// one the callback came to. A test account must not settle real money.
 	ErrElsewhere = errors.New("callback: the payment belongs to another account")
+	// errDestroyed means that what came in is sealed with a key that is gone.
+	errDestroyed = fmt.Errorf("%w: the key of its day is destroyed", provider.ErrUnreadable)
 	// errRaces means that too many others wrote to the payment meanwhile.
 	errRaces = errors.New("callback: lost too many races")
 )
@@ -125,6 +127,9 @@ func (i *Interpreter) Interpret(ctx context.Context, c wire.StoredCallback) (pay
 
 // understand reads c anew. What was found when it was received is not relied on.
 func (i *Interpreter) understand(ctx context.Context, c wire.StoredCallback) (provider.Callback, error) {
+	if c.Closed {
+		return provider.Callback{}, errDestroyed
+	}
 	a, err := i.accounts.Book().Account(c.Merchant, c.Provider, c.Account)
 	if err != nil {
 		return provider.Callback{}, fmt.Errorf("%w: %w", ErrNoAccount, err)

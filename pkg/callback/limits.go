@@ -22,8 +22,9 @@ type Limits struct {
 	SourceRate   float64
 	EndpointRate float64
 	// UnprovenRate is the same for callbacks of one account that only the provider
-	// can vouch for. Strangers can make them, and each is stored before anybody
-	// asks: the rate bounds how fast they fill the stream.
+	// can vouch for, or that make no sense. Strangers can make them: the rate bounds how often we ask the
+	// provider because of them, and how fast they fill the stream while it cannot
+	// be asked.
 	UnprovenRate float64
 	// TrustedProxies is how many proxies of ours stand before the receiver, each
 	// of which appends to X-Forwarded-For. 0: the connection tells the source.

@@ -35,6 +35,9 @@ type Options struct {
 	Parsers  Parsers
 	Store    Store
 	Payments Payments
+	// Verify may be nil: then what only a provider can vouch for is stored unproven,
+	// as it is whenever the provider cannot be asked at once.
+	Verify Verify
 	// VerifyReturn may be nil: then browsers of which only a provider can tell the
 	// payment are not sent on.
 	VerifyReturn VerifyReturn
@@ -52,6 +55,8 @@ type Receiver struct {
 	parsers   Parsers
 	store     Store
 	payments  Payments
+	verify    Verify
+	proofs    chan struct{} // one place for each question under way
 	returns   returnDesk
 	sources   *limiter
 	endpoints *limiter
@@ -73,6 +78,7 @@ func NewReceiver(o Options) *Receiver {
 	}
 	return &Receiver{
 		accounts: o.Accounts, parsers: o.Parsers, store: o.Store, payments: o.Payments,
+		verify: o.Verify, proofs: make(chan struct{}, proofsAtOnce),
 		returns: newReturnDesk(o.VerifyReturn),
 		sources: newLimiter(o.Limits.SourceRate), endpoints: newLimiter(o.Limits.EndpointRate),
 		unproven: newLimiter(o.Limits.UnprovenRate),
@@ -115,8 +121,12 @@ func (rc *Receiver) callback(w http.ResponseWriter, r *http.Request, p payment.P
 		return no.result
 	}
 	in.Kind = wire.FromServer
-	cb, err := rc.parsers.read(in.account, in.StoredCallback)
+	cb, err := rc.judge(r.Context(), in)
 	switch {
+	case errors.Is(err, errTooMany):
+		no := tooMany(w) // an honest sender comes again
+		answer(w, no.status, no.text)
+		return no.result
 	case errors.Is(err, provider.ErrForged):
 		rc.noisy.Warn("forged callback refused", in.fields()...)
 		answer(w, http.StatusUnauthorized, "refused")
@@ -124,11 +134,6 @@ func (rc *Receiver) callback(w http.ResponseWriter, r *http.Request, p payment.P
 	case errors.Is(err, provider.ErrUnreadable):
 		in.Verdict, in.Reason = wire.Quarantined, err.Error()
 	case errors.Is(err, provider.ErrUnverified):
-		if !rc.unproven.allow(in.Endpoint) {
-			no := tooMany(w) // an honest sender comes again
-			answer(w, no.status, no.text)
-			return no.result
-		}
 		in.Verdict, in.Reason = wire.Unverified, err.Error()
 	case err != nil:
 		// Nothing is known about the callback, and the sender has a copy.
@@ -171,6 +176,10 @@ func (rc *Receiver) keep(ctx context.Context, w http.ResponseWriter, in incoming
 // not stop it: it would only call again.
 func (rc *Receiver) put(ctx context.Context, in *incoming) (repeat bool, err error) {
 	in.ID = idOf(in.StoredCallback)
+	if holdsCard(in.StoredCallback) {
+		in.Verdict, in.Reason = wire.Quarantined, cardReason
+		in.Header, in.Query, in.Body = nil, "", nil
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rc.patience)
 	defer cancel()
 	return rc.store.StoreCallback(ctx, in.StoredCallback)

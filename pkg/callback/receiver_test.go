@@ -269,6 +269,13 @@ func TestReceive_StrangersCannotFillTheStream(t *testing.T) {
 	if n := len(unproven.stored()); n != 1 {
 		t.Errorf("%d are stored, want 1", n)
 	}
+	senseless := newWorld(t, func(o *callback.Options) { o.Limits.UnprovenRate = 0.001 })
+	for i, want := range []int{200, 429, 429} {
+		body := senseless.sealed(notify("order-1", "AmountAuth", strings.Repeat("x", i+1)))
+		if got := senseless.do("POST", callbackPath, body); got.status != want {
+			t.Errorf("senseless callback %d: status %d, want %d", i+1, got.status, want)
+		}
+	}
 	proven := newWorld(t, func(o *callback.Options) { o.Limits.UnprovenRate = 0.001 })
 	for _, id := range []payment.ID{"order-1", "order-2", "order-3"} {
 		if got := proven.do("POST", callbackPath, proven.sealed(notify(id))); got.status != 200 {

@@ -45,6 +45,22 @@ type Line struct {
 	Why      string            `json:"why,omitempty"`
 }
 
+// Choice says which callbacks Reverify looks at, and how fast.
+type Choice struct {
+	Which Which
+	Since time.Time
+	Until time.Time                      // stored before; zero: to the last there is
+	Wants func(wire.StoredCallback) bool // nil: all
+	Pace  func(context.Context) error    // called before each one; nil: as fast as can be
+}
+
+func (o Choice) chooses(c wire.StoredCallback, stored time.Time) bool {
+	if o.Which == OnlyQuarantined && c.Verdict == wire.Accepted {
+		return false
+	}
+	return (o.Until.IsZero() || stored.Before(o.Until)) && (o.Wants == nil || o.Wants(c))
+}
+
 // Counts are how many callbacks came to which outcome.
 type Counts map[Outcome]int
 
@@ -52,14 +68,19 @@ type Counts map[Outcome]int
 // now, oldest first, and calls report, which may be nil, for each. What a payment
 // knows already it does not learn twice, so Reverify may be run again, and beside
 // the service. Nothing is buried by it.
-func Reverify(ctx context.Context, h History, i *Interpreter, which Which, since time.Time, report func(Line)) (Counts, error) {
+func Reverify(ctx context.Context, h History, i *Interpreter, o Choice, report func(Line)) (Counts, error) {
 	counts := Counts{}
-	err := h.ReadCallbacks(ctx, since, func(ctx context.Context, c wire.StoredCallback, stored time.Time) error {
-		if which == OnlyQuarantined && c.Verdict == wire.Accepted {
+	err := h.ReadCallbacks(ctx, o.Since, func(ctx context.Context, c wire.StoredCallback, stored time.Time) error {
+		if !o.chooses(c, stored) {
 			return nil
 		}
+		if o.Pace != nil {
+			if err := o.Pace(ctx); err != nil {
+				return err
+			}
+		}
 		l := i.again(ctx, c, stored)
-		if which == OnlyFailed && l.Outcome == Known {
+		if o.Which == OnlyFailed && l.Outcome == Known {
 			return nil
 		}
 		counts[l.Outcome]++

@@ -16,7 +16,7 @@ import (
 func (w *world) mustReverify(which callback.Which, since time.Time) (callback.Counts, []callback.Line) {
 	w.t.Helper()
 	var lines []callback.Line
-	counts, err := callback.Reverify(w.t.Context(), w.bus, w.interpreter(), which, since, func(l callback.Line) { lines = append(lines, l) })
+	counts, err := callback.Reverify(w.t.Context(), w.bus, w.interpreter(), callback.Choice{Which: which, Since: since}, func(l callback.Line) { lines = append(lines, l) })
 	if err != nil {
 		w.t.Fatalf("reverify: %v", err)
 	}

@@ -21,6 +21,10 @@ type Command struct {
 	Authorization *Authorization // for Authorize
 	Beneficiary   *Beneficiary   // for Payout
 
+	// Closed is set by whoever reads the command when its personal data is missing:
+	// it was erased, or is not this reader's. What is left must not be executed.
+	Closed bool
+
 	// At is the broker's time of acceptance. It is set by whoever reads the
 	// command from the broker and is not part of what was asked.
 	At time.Time

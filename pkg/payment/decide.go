@@ -69,7 +69,7 @@ func Decide(p Payment, c Command, now time.Time, r Rules) Decision {
 	if op, ok := p.Operation(c.ID); ok {
 		return d.known(op)
 	}
-	if slices.Contains(p.Rejected, c.ID) {
+	if p.dismissed(c.ID) {
 		return Decision{Verdict: Done}
 	}
 	return d.fresh()
@@ -80,7 +80,7 @@ func Decide(p Payment, c Command, now time.Time, r Rules) Decision {
 // opens it has it.
 func (d decider) elsewhere() bool {
 	nobodys := d.p.State == StateNew || d.p.State == StateRejected
-	return d.p.Version > 0 && d.p.Provider != d.c.Provider && !slices.Contains(d.p.Rejected, d.c.ID) && !nobodys
+	return d.p.Version > 0 && d.p.Provider != d.c.Provider && !d.p.dismissed(d.c.ID) && !nobodys
 }
 
 type decider struct {
@@ -93,7 +93,7 @@ type decider struct {
 func (d decider) sync() Decision {
 	op, opened := d.p.Opening()
 	switch {
-	case d.p.Synced == d.c.ID, slices.Contains(d.p.Rejected, d.c.ID):
+	case d.p.dismissed(d.c.ID):
 		return Decision{Verdict: Done}
 	case !opened:
 		return d.wait(ReasonNotStarted)

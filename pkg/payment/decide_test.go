@@ -3,6 +3,7 @@ package payment_test
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -255,9 +256,42 @@ func TestObserve_MoreThanAskedParks(t *testing.T) {
 	l := newLedger(t)
 	c := command(payment.Authorize, "open", 100)
 	l.mustStart(c)
-	l.observe(callback(payment.Authorize, approved("x1", 101)))
+	l.observe(answer(c, approved("x1", 101)))
 	if op := l.p.Operations[0]; op.Status != payment.OpParked || !l.p.NeedsAttention() {
 		t.Errorf("operation is %s, want parked", op.Status)
+	}
+}
+
+// TestObserve_AnotherSumByCallbackIsHearsay: what a callback says of sums a stranger
+// may have changed. Asked, the provider tells.
+func TestObserve_AnotherSumByCallbackIsHearsay(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		told int64
+		then payment.Observation
+		want int64
+	}{
+		"less, and the provider says otherwise": {40, callback(payment.Authorize, approved("x1", 100)), 100},
+		"more, and the provider says otherwise": {400, callback(payment.Authorize, approved("x1", 100)), 100},
+		"less, and asked it says the same":      {40, answer(command(payment.Authorize, "open", 100), approved("x1", 40)), 40},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLedger(t)
+			l.mustStart(command(payment.Authorize, "open", 100))
+			l.observe(callback(payment.Authorize, approved("x1", tt.told)))
+			if op := l.p.Operations[0]; op.Status != payment.OpPending || l.p.Authorized != 0 {
+				t.Errorf("operation is %s of %d, want pending", op.Status, l.p.Authorized)
+			}
+			if again := l.observe(callback(payment.Authorize, approved("x1", tt.told))); len(again) != 0 {
+				t.Errorf("told again: %d events", len(again))
+			}
+			l.observe(tt.then)
+			checkState(t, l.p, payment.StateAuthorized)
+			if l.p.Authorized != tt.want {
+				t.Errorf("authorised %d, want %d", l.p.Authorized, tt.want)
+			}
+		})
 	}
 }
 
@@ -357,5 +391,25 @@ func TestObserve_PayoutTakenBack(t *testing.T) {
 	}
 	if l.observe(callback(payment.Payout, approved("p1", 100))); l.p.Frozen != "" || l.p.State != payment.StateReversed {
 		t.Errorf("a success that is told again after: state %q, frozen %q", l.p.State, l.p.Frozen)
+	}
+}
+
+// TestDecide_SyncsAreAnsweredOnce: two that came close together are not carried out
+// in turns, however often each is delivered.
+func TestDecide_SyncsAreAnsweredOnce(t *testing.T) {
+	t.Parallel()
+	p := payment.Payment{ID: "p", Merchant: "m", Provider: payment.Computop}
+	at := time.Unix(1_800_000_000, 0).UTC()
+	sync := func(i int) payment.CommandID { return payment.CommandID("sync-" + strconv.Itoa(i)) }
+	for i := range 10 {
+		p = payment.Fold(p, p.Next(payment.Event{
+			Payment: p.ID, Merchant: p.Merchant, Provider: p.Provider, Command: sync(i), At: at, Source: payment.FromInquiry, Data: payment.Synced{},
+		}))
+	}
+	for i := range 10 {
+		c := payment.Command{ID: sync(i), Merchant: p.Merchant, Payment: p.ID, Provider: p.Provider, Kind: payment.Sync}
+		if d := payment.Decide(p, c, at, payment.Rules{Kinds: []payment.Kind{payment.Sync}}); d.Verdict != payment.Done {
+			t.Errorf("sync %d: %v", i, d.Verdict)
+		}
 	}
 }

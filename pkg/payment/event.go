@@ -55,6 +55,8 @@ const (
 	TypeCallbackConfirmed  EventType = "CallbackConfirmed"
 	TypeLateOutcome        EventType = "LateOutcome"
 	TypeSynced             EventType = "Synced"
+	TypeReconcileBreak     EventType = "ReconcileBreak"
+	TypeUnfrozen           EventType = "Unfrozen"
 )
 
 // EventTypes lists all event types in a stable order.
@@ -62,7 +64,8 @@ func EventTypes() []EventType {
 	return []EventType{
 		TypeAttemptStarted, TypeAttemptNotSent, TypeAttemptVoided, TypeActionRequired, TypeOperationPending,
 		TypeOperationSucceeded, TypeOperationDeclined, TypeOperationFailed, TypeOperationRejected, TypeOperationReversed, TypeOutcomeUnknown,
-		TypeParked, TypeBuyerDetails, TypeMandateIssued, TypeCallbackConfirmed, TypeLateOutcome, TypeSynced,
+		TypeParked, TypeBuyerDetails, TypeMandateIssued, TypeCallbackConfirmed, TypeLateOutcome, TypeUnfrozen, TypeSynced,
+		TypeReconcileBreak,
 	}
 }
 
@@ -193,6 +196,13 @@ type (
 		Found  bool
 		Totals *Totals
 	}
+	// Unfrozen says that a person has dealt with the late outcomes that froze the
+	// payment. Those of Refs freeze it no more.
+	Unfrozen struct{ Refs []string }
+	// ReconcileBreak says that the payment and its provider's books differ, or no
+	// longer do, or that a person has accepted that they do. It moves neither money
+	// nor state.
+	ReconcileBreak struct{ Break Break }
 )
 
 // The event types of the data.
@@ -214,3 +224,5 @@ func (MandateIssued) Type() EventType        { return TypeMandateIssued }      /
 func (CallbackConfirmed) Type() EventType    { return TypeCallbackConfirmed }  //nolint:revive // says itself
 func (LateOutcome) Type() EventType          { return TypeLateOutcome }        //nolint:revive // says itself
 func (Synced) Type() EventType               { return TypeSynced }             //nolint:revive // says itself
+func (ReconcileBreak) Type() EventType       { return TypeReconcileBreak }     //nolint:revive // says itself
+func (Unfrozen) Type() EventType             { return TypeUnfrozen }           //nolint:revive // says itself

@@ -2,6 +2,7 @@ package payment
 
 import (
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -56,9 +57,34 @@ func (p *Payment) apply(e Event) {
 	case LateOutcome:
 		p.Frozen = "late outcome: " + string(d.Kind) + " " + string(d.Status)
 	case Synced:
-		p.Synced, p.SyncedAt = e.Command, e.At
+		p.answered(e)
+	case Unfrozen:
+		p.unfrozen(d)
+	case ReconcileBreak:
+		p.noted(d.Break)
 	default:
 		p.outcome(e)
+	}
+}
+
+// maxSyncs is how many sync commands are remembered beside the last one.
+const maxSyncs = 16
+
+func (p *Payment) answered(e Event) {
+	if slices.Contains(p.SyncedBefore, e.Command) {
+		return
+	}
+	if p.Synced != "" && p.Synced != e.Command {
+		p.remember(p.Synced)
+	}
+	p.Synced, p.SyncedAt = e.Command, e.At
+}
+
+// remember notes a sync command that has had its end.
+func (p *Payment) remember(sync CommandID) {
+	if !slices.Contains(p.SyncedBefore, sync) {
+		p.SyncedBefore = append(p.SyncedBefore, sync)
+		p.SyncedBefore = p.SyncedBefore[max(0, len(p.SyncedBefore)-maxSyncs):]
 	}
 }
 
@@ -90,6 +116,10 @@ func (p *Payment) rejected(e Event, d OperationRejected) {
 		p.outcome(e)
 		return
 	}
+	if d.Kind == Sync { // must not make the payment forget commands for money
+		p.remember(e.Command)
+		return
+	}
 	p.Rejected = append(p.Rejected, e.Command)
 	if n := len(p.Rejected); n > maxRejections {
 		p.Rejected = p.Rejected[n-maxRejections:]
@@ -98,6 +128,13 @@ func (p *Payment) rejected(e Event, d OperationRejected) {
 	// about that other.
 	if d.Kind.Opens() && p.State == StateNew {
 		p.move(TriggerRejected)
+	}
+}
+
+func (p *Payment) unfrozen(d Unfrozen) {
+	p.Frozen, p.Acknowledged = "", append(p.Acknowledged, d.Refs...)
+	if n := len(p.Acknowledged); n > maxAcknowledged {
+		p.Acknowledged = p.Acknowledged[n-maxAcknowledged:]
 	}
 }
 

@@ -80,6 +80,16 @@ const ReservedReqID = "payloom:"
 // Reserved tells whether r is one that only Payloom itself may use.
 func (r ReqID) Reserved() bool { return strings.HasPrefix(string(r), ReservedReqID) }
 
+const reconcileReqID = ReservedReqID + "reconcile:"
+
+// ReconcileReqID returns the ReqID of the sync command that compares payment id
+// with its provider's books in a turn. All who ask in that turn give the same
+// command.
+func ReconcileReqID(id ID, turn string) ReqID { return ReqID(reconcileReqID + string(id) + ":" + turn) }
+
+// Reconciles tells whether r is one of ReconcileReqID.
+func (r ReqID) Reconciles() bool { return strings.HasPrefix(string(r), reconcileReqID) }
+
 // Validate returns an error that wraps ErrFormat when c is malformed.
 func (c CommandID) Validate() error { return check(commandPattern, "command id", string(c)) }
 

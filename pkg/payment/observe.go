@@ -3,6 +3,8 @@ package payment
 import (
 	"errors"
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -36,6 +38,9 @@ func Observe(p Payment, o Observation, now time.Time) ([]Event, error) {
 		return nil, ErrUnmatched
 	}
 	w := witness{p: p, op: op, o: o, now: now}
+	if w.ahead() {
+		return nil, ErrUnmatched
+	}
 	if w.former() {
 		return w.strange(), nil
 	}
@@ -147,12 +152,29 @@ func (w witness) former() bool {
 	return (w.o.Attempt != 0 && w.o.Attempt < a.Number) || (w.o.Key != "" && a.Key != "" && w.o.Key != a.Key)
 }
 
+// ahead tells whether o speaks of an attempt to open p that p has not heard of: p
+// was read from a replica that lags.
+func (w witness) ahead() bool {
+	return w.op.Kind.Opens() && ordinal(w.p.ID, w.o.Key) > ordinal(w.p.ID, w.op.Attempt.Key)
+}
+
+// ordinal returns which attempt to open payment id has that key. The first one's is
+// the id itself; the later ones' end with their number.
+func ordinal(id ID, key string) int {
+	rest, ok := strings.CutPrefix(key, string(id))
+	n, err := strconv.Atoi(strings.TrimLeftFunc(rest, func(r rune) bool { return r < '0' || r > '9' }))
+	if !ok || err != nil {
+		return 1
+	}
+	return n
+}
+
 // strange returns what follows from the outcome of a former attempt. Success under
 // a reference that is not the operation's own may be a second effect.
 func (w witness) strange() []Event {
 	r := w.o.Result
 	same := w.ref() != "" && w.ref() == w.op.Ref
-	if r.Status != Approved || same || w.p.Frozen != "" {
+	if r.Status != Approved || same || w.p.Frozen != "" || w.acknowledged() {
 		return nil
 	}
 	return w.one(LateOutcome{Kind: w.op.Kind, Status: r.Status, Ref: w.ref(), Code: r.Code, Amount: r.Amount})
@@ -211,6 +233,9 @@ func (w witness) approved() []Event {
 	if amount == 0 {
 		amount = w.asked()
 	}
+	if w.hearsay(amount) {
+		return w.pending()
+	}
 	if !w.plausible(amount) {
 		if w.op.Status == OpParked {
 			return nil
@@ -222,6 +247,13 @@ func (w witness) approved() []Event {
 		Captured: r.Totals != nil && r.Totals.Captured >= amount && amount > 0,
 	})
 	return w.mandate(events)
+}
+
+// hearsay tells whether a callback speaks of another sum than was asked for. What
+// proves a callback does not cover its sums everywhere, and a buyer may have seen
+// it: the provider is asked what the payment is authorised for.
+func (w witness) hearsay(amount int64) bool {
+	return w.o.Source == FromCallback && w.op.Kind == Authorize && amount != w.asked() && amount != w.p.highestUpdate()
 }
 
 // asked returns the amount that the operation was to move.
@@ -303,12 +335,17 @@ func (w witness) late() []Event {
 		return w.confirmed()
 	case r.Status == Approved && w.op.Reason == ReasonReversed:
 		return nil // what was said before it was taken back
-	case r.Status == Approved && w.p.Frozen == "":
+	case r.Status == Approved && w.p.Frozen == "" && !w.acknowledged():
 		return w.one(LateOutcome{Kind: w.op.Kind, Status: r.Status, Ref: w.ref(), Code: r.Code, Amount: r.Amount})
 	case r.Status.Final() && w.opensGate():
 		return w.one(CallbackConfirmed{Ref: w.ref(), Refs: r.Refs})
 	}
 	return nil
+}
+
+// acknowledged tells whether a person has dealt with what o tells.
+func (w witness) acknowledged() bool {
+	return w.ref() != "" && slices.Contains(w.p.Acknowledged, w.ref())
 }
 
 // reversal tells whether the provider takes a successful payout back.

@@ -1,6 +1,7 @@
 package payment_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -209,5 +210,24 @@ func TestObserve_CutsWhatAProviderTells(t *testing.T) {
 	op, _ := l.p.Operation(c.ID)
 	if len(op.Ref) != 128 || len(op.Code) > 64 || !utf8.ValidString(op.Code) || len(l.p.Refs["id"]) != 256 {
 		t.Errorf("kept are %d, %d and %d bytes, valid %v", len(op.Ref), len(op.Code), len(l.p.Refs["id"]), utf8.ValidString(op.Code))
+	}
+}
+
+// TestObserve_AttemptNotHeardOf: a callback of an attempt whose intent the reader
+// cannot see yet is news for later, not old news.
+func TestObserve_AttemptNotHeardOf(t *testing.T) {
+	t.Parallel()
+	l := newLedger(t)
+	l.mustStart(command(payment.Authorize, "open", 100))
+	told := callback(payment.Authorize, payment.Result{Status: payment.Declined, Ref: "x2"})
+	for _, later := range []string{"order-1.2", "order-1.10", "order-1_-2"} {
+		told.Key = later
+		if events, err := payment.Observe(l.p, told, l.now); !errors.Is(err, payment.ErrUnmatched) {
+			t.Errorf("%s: %d events, %v; want ErrUnmatched", later, len(events), err)
+		}
+	}
+	told.Key = "order-1"
+	if events, err := payment.Observe(l.p, told, l.now); err != nil || len(events) != 1 {
+		t.Errorf("of the attempt itself: %d events, %v", len(events), err)
 	}
 }

@@ -14,6 +14,10 @@ const MaxOperations = 256
 // that a redelivery of one finds itself answered.
 const maxRejections = 32
 
+// maxAcknowledged is how many references of late outcomes are remembered that a
+// person has dealt with.
+const maxAcknowledged = 32
+
 // Payment is what a merchant wants to happen with one sum, as its events tell.
 // The zero value is a payment that nothing happened to.
 type Payment struct {
@@ -42,10 +46,18 @@ type Payment struct {
 	Notified time.Time // broker time of the first final callback; zero before
 	Synced   CommandID // the last sync command that was carried out
 	SyncedAt time.Time
-	Frozen   string // why no money is moved until a person looked; empty: not frozen
+	// SyncedBefore are other sync commands that have had their end, carried out or
+	// rejected, the latest ones: each may be delivered again.
+	SyncedBefore []CommandID
+	Frozen       string // why no money is moved until a person looked; empty: not frozen
+	// Acknowledged are the provider's references of late outcomes that a person has
+	// dealt with, the latest ones.
+	Acknowledged []string
 
 	CreatedAt time.Time
 	UpdatedAt time.Time
+
+	Breaks []Break // what differs from the provider's books, healed ones left out
 }
 
 // Operation returns the operation that command c asked for.
@@ -106,6 +118,14 @@ func (p Payment) NeedsAttention() bool {
 	return p.Frozen != "" || slices.ContainsFunc(p.Operations, func(op Operation) bool { return op.Status == OpParked })
 }
 
+// Answered tells whether a sync command has had its end.
+func (p Payment) Answered(sync CommandID) bool {
+	return sync != "" && (p.Synced == sync || slices.Contains(p.SyncedBefore, sync))
+}
+
+// dismissed tells whether a command without an operation has had its end.
+func (p Payment) dismissed(c CommandID) bool { return slices.Contains(p.Rejected, c) || p.Answered(c) }
+
 func (p Payment) index(c CommandID) int {
 	return slices.IndexFunc(p.Operations, func(op Operation) bool { return op.ID == c })
 }
@@ -114,6 +134,8 @@ func (p Payment) index(c CommandID) int {
 func (p Payment) clone() Payment {
 	p.Operations = slices.Clone(p.Operations)
 	p.Rejected = slices.Clone(p.Rejected)
+	p.SyncedBefore = slices.Clone(p.SyncedBefore)
+	p.Acknowledged = slices.Clone(p.Acknowledged)
 	p.Refs = maps.Clone(p.Refs)
 	return p
 }

@@ -132,11 +132,16 @@ func TestDecide_MoneyHoldsAgainstALyingProvider(t *testing.T) {
 		var cmds []payment.Command
 		for i := range rapid.IntRange(1, 40).Draw(rt, "steps") {
 			l.now = l.now.Add(time.Duration(rapid.IntRange(0, 90).Draw(rt, "seconds")) * time.Second)
-			if rapid.Bool().Draw(rt, "command") {
+			before := l.p
+			switch rapid.IntRange(0, 4).Draw(rt, "what") {
+			case 0:
+				l.resolve(rt)
+				checkMoves(rt, before.State, l.p.State)
+			case 1, 2:
 				c := command(kinds.Draw(rt, "kind"), fmt.Sprintf("r%d", rapid.IntRange(0, i).Draw(rt, "req")), rapid.Int64Range(1, 1000).Draw(rt, "amount"))
 				l.decide(c, rules())
 				cmds = append(cmds, c)
-			} else {
+			default:
 				r := payment.Result{
 					Status: statuses.Draw(rt, "status"), Amount: rapid.Int64Range(0, 2000).Draw(rt, "effect"),
 					Ref: fmt.Sprintf("x%d", rapid.IntRange(0, 5).Draw(rt, "ref")),
@@ -145,7 +150,6 @@ func TestDecide_MoneyHoldsAgainstALyingProvider(t *testing.T) {
 				if len(cmds) > 0 && rapid.Bool().Draw(rt, "known") {
 					o.Command = rapid.SampledFrom(cmds).Draw(rt, "whose").ID
 				}
-				before := l.p
 				l.observe(o)
 				checkMoves(rt, before.State, l.p.State)
 			}
@@ -196,6 +200,8 @@ func someData() []payment.EventData {
 		payment.OperationDeclined{}, payment.OperationFailed{}, payment.OperationRejected{Kind: payment.Authorize},
 		payment.OperationReversed{}, payment.OutcomeUnknown{Attempt: 1}, payment.Parked{}, payment.BuyerDetailsReceived{},
 		payment.MandateIssued{}, payment.CallbackConfirmed{}, payment.LateOutcome{}, payment.Synced{},
+		payment.Unfrozen{Refs: []string{"x"}},
+		payment.ReconcileBreak{Break: payment.Break{Figure: payment.FigureRefunded, Status: payment.BreakOpen, There: 3}},
 	}
 }
 

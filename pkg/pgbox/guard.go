@@ -42,7 +42,11 @@ func newGuard(pid int, dir string) (*guard, error) {
 }
 
 // dismiss ends the guard before it does anything. It is for when the server has ended.
+// It may be called again.
 func (g *guard) dismiss() error {
+	if g.cmd.ProcessState != nil {
+		return nil
+	}
 	// The whole group: the shell waits in a child of its own.
 	if err := syscall.Kill(-g.cmd.Process.Pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return err

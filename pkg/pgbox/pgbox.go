@@ -45,9 +45,11 @@ type Options struct {
 
 // Server is a running Postgres server. Its methods are safe for concurrent use.
 type Server struct {
-	opts    Options
-	home    *home
-	port    int
+	opts Options
+	home *home
+	port int
+
+	mu      sync.Mutex // guards the next two, which a crash exchanges
 	process *process
 	guard   *guard
 
@@ -181,12 +183,18 @@ func (s *Server) CreateDatabase(ctx context.Context, name string) error {
 }
 
 // Done is closed when the server process has ended, asked or not.
-func (s *Server) Done() <-chan struct{} { return s.process.done }
+func (s *Server) Done() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.process.done
+}
 
 // Stop ends the server, cutting off its clients, and removes a temporary
 // folder. It may be called again.
 func (s *Server) Stop() error {
 	s.stop.Do(func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		err := s.process.stop(stopTimeout)
 		s.stopErr = errors.Join(err, s.guard.dismiss(), s.home.remove())
 		s.opts.Log.Info("postgres stopped", zap.Error(s.stopErr))

@@ -42,10 +42,18 @@ func (callbacks) write(ctx context.Context, tx pgx.Tx, _ uint64, all []entry[wir
 		account, kind, page = append(account, clean(c.Account)), append(kind, string(c.Kind)), append(page, clean(c.Page))
 		method, verdict = append(method, clean(c.Method)), append(verdict, string(c.Verdict))
 		reason, payment = append(reason, clean(c.Reason)), append(payment, clean(c.Payment))
-		dedup, size = append(dedup, clean(c.Dedup)), append(size, int32(len(c.Body)))
+		dedup, size = append(dedup, clean(c.Dedup)), append(size, int32(sizeOf(e)))
 	}
 	_, err := tx.Exec(ctx, callbacksSQL, seq, at, id, provider, merchant, account, kind, page, method, verdict, reason, payment, dedup, size, received)
 	return err
+}
+
+// sizeOf returns the bytes of a body; where that is sealed, of the whole message.
+func sizeOf(e entry[wire.StoredCallback]) int {
+	if e.val.Closed {
+		return len(e.msg.Data)
+	}
+	return len(e.val.Body)
 }
 
 // deadLetters projects what nobody could handle, without its bytes, and which

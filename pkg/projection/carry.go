@@ -60,7 +60,7 @@ var carrySQL = map[string][]string{
 		`INSERT INTO payments AS p SELECT
 			l.merchant, l.payment_id, l.provider, l.account, l.state, l.settled, e.version, $1, e.seq, e.hash,
 			l.currency, l.amount, l.authorized, l.captured, l.refunded, l.capturable, l.refundable, l.capture_mode,
-			l.action, l.buyer, l.mandate, l.refs, l.attention, l.frozen, l.quarantined, l.opened_by, l.created_at, l.updated_at, l.kind, l.outlived
+			l.action, l.buyer, l.mandate, l.refs, l.attention, l.frozen, l.quarantined, l.opened_by, l.created_at, l.updated_at, l.kind, l.outlived, l.personal
 		FROM (SELECT DISTINCT ON (merchant, payment_id) merchant, payment_id, version, seq, hash
 			FROM events WHERE shard = $1 AND seq < $2 ORDER BY merchant, payment_id, seq DESC) e
 		JOIN LIVE.payments l USING (merchant, payment_id)
@@ -72,7 +72,7 @@ var carrySQL = map[string][]string{
 			refundable = excluded.refundable, capture_mode = excluded.capture_mode, action = excluded.action,
 			buyer = excluded.buyer, mandate = excluded.mandate, refs = excluded.refs, attention = excluded.attention,
 			frozen = excluded.frozen, quarantined = excluded.quarantined, opened_by = excluded.opened_by, kind = excluded.kind,
-			outlived = excluded.outlived,
+			outlived = excluded.outlived, personal = excluded.personal,
 			created_at = least(p.created_at, excluded.created_at), updated_at = excluded.updated_at
 		WHERE p.version < excluded.version`,
 		`INSERT INTO operations AS o SELECT DISTINCT l.* FROM LIVE.operations l
@@ -93,6 +93,10 @@ var carrySQL = map[string][]string{
 		ON CONFLICT (merchant, mandate_id) DO UPDATE SET
 			provider = excluded.provider, account = excluded.account, payment_id = excluded.payment_id,
 			cycle = excluded.cycle, at = excluded.at`,
+		`INSERT INTO reconcile_breaks SELECT DISTINCT l.* FROM LIVE.reconcile_breaks l
+		JOIN events e ON e.merchant = l.merchant AND e.payment_id = l.payment_id AND e.version = l.version AND e.type = 'ReconcileBreak'
+		WHERE e.shard = $1 AND e.seq < $2
+		ON CONFLICT DO NOTHING`,
 	},
 	"callbacks": {`INSERT INTO callbacks SELECT * FROM LIVE.callbacks WHERE $1 >= 0 AND seq < $2`},
 	"dead_letters": {

@@ -177,7 +177,7 @@ func (v commands) register(b *pgx.Batch, all []entry[payment.Command]) {
 		reqID, id = append(reqID, clean(c.ReqID)), append(id, clean(c.Payment))
 		provider, account = append(provider, clean(c.Provider)), append(account, clean(c.Account))
 		kind = append(kind, string(c.Kind))
-		sum := wire.Fingerprint(c)
+		sum := wire.Fingerprint(wire.Plain(c))
 		print, seq = append(print, sum[:]), append(seq, int64(e.msg.Seq))
 	}
 	b.Queue(registerSQL, merchant, command, at, reqID, id, provider, account, kind, print, seq, int16(v.shard))

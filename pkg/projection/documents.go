@@ -54,10 +54,18 @@ func buyerDocument(b *payment.Buyer) *string {
 	if b == nil {
 		return nil
 	}
-	return document(Buyer{
+	return document(BuyerOf(b), true)
+}
+
+// BuyerOf returns b as the query API gives it out.
+func BuyerOf(b *payment.Buyer) *Buyer {
+	if b == nil {
+		return nil
+	}
+	return &Buyer{
 		Name: b.Name, Email: b.Email, Phone: b.Phone, Shipping: addressOf(b.Shipping), Billing: addressOf(b.Billing),
 		Instrument: b.Instrument,
-	}, true)
+	}
 }
 
 func addressOf(a *payment.Address) *Address {

@@ -90,6 +90,7 @@ func (v events) write(ctx context.Context, tx pgx.Tx, origin uint64, all []entry
 	operate(&b, all)
 	refer(&b, all)
 	issueMandates(&b, all)
+	noteBreaks(&b, all)
 	return tx.SendBatch(ctx, &b).Close()
 }
 

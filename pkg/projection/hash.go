@@ -30,14 +30,15 @@ type Picture struct {
 // and checkpoints are not among them.
 func projected() map[string]string {
 	return map[string]string{
-		"payments":     "merchant, payment_id",
-		"refs":         "merchant, value, payment_id",
-		"mandates":     "merchant, mandate_id",
-		"operations":   "merchant, payment_id, command_id",
-		"events":       "shard, seq, at",
-		"commands":     "merchant, command_id, accepted_at",
-		"callbacks":    "seq",
-		"dead_letters": "seq",
+		"payments":         "merchant, payment_id",
+		"reconcile_breaks": "merchant, break_id",
+		"refs":             "merchant, value, payment_id",
+		"mandates":         "merchant, mandate_id",
+		"operations":       "merchant, payment_id, command_id",
+		"events":           "shard, seq, at",
+		"commands":         "merchant, command_id, accepted_at",
+		"callbacks":        "seq",
+		"dead_letters":     "seq",
 	}
 }
 

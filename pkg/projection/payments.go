@@ -63,25 +63,26 @@ const foldSQL = `
 INSERT INTO payments AS p (
 	merchant, payment_id, provider, account, state, settled, version, shard, last_seq, last_hash,
 	currency, amount, authorized, captured, refunded, capturable, refundable, capture_mode,
-	action, buyer, mandate, refs, attention, frozen, opened_by, kind, created_at, updated_at)
+	action, buyer, mandate, refs, attention, frozen, opened_by, kind, created_at, updated_at, personal)
 SELECT
 	merchant, payment_id, provider, account, state, settled, version, $1, last_seq, last_hash,
 	currency, amount, authorized, captured, refunded, capturable, refundable, capture_mode,
-	action::jsonb, buyer::jsonb, mandate::jsonb, refs::jsonb, attention, frozen, opened_by, kind, created_at, updated_at
+	action::jsonb, buyer::jsonb, mandate::jsonb, refs::jsonb, attention, frozen, opened_by, kind, created_at, updated_at, personal
 FROM unnest(
 	$2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bool[], $8::bigint[], $9::bigint[], $10::bytea[],
 	$11::text[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[], $18::text[],
-	$19::text[], $20::text[], $21::text[], $22::text[], $23::bool[], $24::text[], $25::text[], $26::text[], $27::timestamptz[], $28::timestamptz[])
+	$19::text[], $20::text[], $21::text[], $22::text[], $23::bool[], $24::text[], $25::text[], $26::text[], $27::timestamptz[], $28::timestamptz[],
+	$29::bytea[])
 AS r (merchant, payment_id, provider, account, state, settled, version, last_seq, last_hash,
 	currency, amount, authorized, captured, refunded, capturable, refundable, capture_mode,
-	action, buyer, mandate, refs, attention, frozen, opened_by, kind, created_at, updated_at)
+	action, buyer, mandate, refs, attention, frozen, opened_by, kind, created_at, updated_at, personal)
 ON CONFLICT (merchant, payment_id) DO UPDATE SET
 	provider = excluded.provider, account = excluded.account, state = excluded.state, settled = excluded.settled,
 	version = excluded.version, shard = excluded.shard, last_seq = excluded.last_seq, last_hash = excluded.last_hash,
 	currency = excluded.currency, amount = excluded.amount, authorized = excluded.authorized,
 	captured = excluded.captured, refunded = excluded.refunded, capturable = excluded.capturable,
 	refundable = excluded.refundable, capture_mode = excluded.capture_mode, action = excluded.action,
-	buyer = excluded.buyer, mandate = excluded.mandate, refs = excluded.refs,
+	buyer = excluded.buyer, personal = excluded.personal, mandate = excluded.mandate, refs = excluded.refs,
 	attention = excluded.attention OR p.quarantined <> '', frozen = excluded.frozen, opened_by = excluded.opened_by,
 	kind = excluded.kind, created_at = least(p.created_at, excluded.created_at), updated_at = excluded.updated_at
 WHERE p.version < excluded.version`
@@ -100,6 +101,7 @@ type paymentColumns struct {
 	attention                              []bool
 	frozen, openedBy, kind                 []string
 	createdAt, updatedAt                   []time.Time
+	personal                               [][]byte
 }
 
 func (c *paymentColumns) add(r paymentRow) {
@@ -114,13 +116,22 @@ func (c *paymentColumns) add(r paymentRow) {
 	c.refunded = append(c.refunded, p.Refunded)
 	c.capturable, c.refundable = append(c.capturable, capturable(p)), append(c.refundable, refundable(p))
 	c.mode = append(c.mode, string(p.Terms.Capture))
-	c.action, c.buyer = append(c.action, actionDocument(p.Action)), append(c.buyer, buyerDocument(p.Buyer))
+	c.action, c.buyer = append(c.action, actionDocument(p.Action)), append(c.buyer, buyerDocument(told(p.Buyer)))
 	c.mandate = append(c.mandate, mandateDocument(p.Mandate))
 	c.refs = append(c.refs, document(p.Refs, len(p.Refs) > 0))
 	c.attention, c.frozen = append(c.attention, p.NeedsAttention()), append(c.frozen, clean(p.Frozen))
 	op, _ := p.Opening()
 	c.openedBy, c.kind = append(c.openedBy, clean(op.ID)), append(c.kind, string(op.Kind))
 	c.createdAt, c.updatedAt = append(c.createdAt, p.CreatedAt), append(c.updatedAt, p.UpdatedAt)
+	c.personal = append(c.personal, r.rec.Sealed)
+}
+
+// told returns what is known of a buyer: nil where it is sealed, or erased.
+func told(b *payment.Buyer) *payment.Buyer {
+	if b == nil || *b == (payment.Buyer{}) {
+		return nil
+	}
+	return b
 }
 
 // capturable returns what a capture may ask for in the payment's state.
@@ -149,5 +160,5 @@ func foldPayments(b *pgx.Batch, shard int, all []entry[event]) {
 	}
 	b.Queue(foldSQL, int16(shard), c.merchant, c.id, c.provider, c.account, c.state, c.settled, c.version, c.seq, c.hash,
 		c.currency, c.amount, c.authorized, c.captured, c.refunded, c.capturable, c.refundable, c.mode,
-		c.action, c.buyer, c.mandate, c.refs, c.attention, c.frozen, c.openedBy, c.kind, c.createdAt, c.updatedAt)
+		c.action, c.buyer, c.mandate, c.refs, c.attention, c.frozen, c.openedBy, c.kind, c.createdAt, c.updatedAt, c.personal)
 }

@@ -163,7 +163,7 @@ func TestRebuild_FromNothing(t *testing.T) {
 func TestRowHashes_SeeEveryChange(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 1)
-	w.settle(t, "p1")
+	w.differ(t, "p1")
 	w.agree(t, "p2", "m")
 	p, _ := w.project(t, w.bus, Options{})
 	w.caughtUp(t, p)
@@ -178,7 +178,7 @@ func TestRowHashes_SeeEveryChange(t *testing.T) {
 	for table, sql := range map[string]string{
 		"payments": "UPDATE payments SET refunded = 201", "operations": "UPDATE operations SET code = 'x'",
 		"events": `UPDATE events SET body = '\x01' WHERE seq = 1`, "commands": "DELETE FROM commands WHERE seq = 2",
-		"refs": "DELETE FROM refs WHERE value = 'cap-p1'", "mandates": "UPDATE mandates SET cycle = 'year'",
+		"refs": "DELETE FROM refs WHERE value = 'cap-p1'", "reconcile_breaks": "UPDATE reconcile_breaks SET there = 0", "mandates": "UPDATE mandates SET cycle = 'year'",
 	} {
 		if _, err := w.pool.Exec(t.Context(), sql); err != nil {
 			t.Fatal(err)

@@ -54,6 +54,17 @@ func Message(e payment.Event, after payment.Payment, personal bool) (Body, bool)
 	return b, true
 }
 
+// WithBuyer returns body, the text of a message without personal data, with what is
+// known of the buyer: what Message gives where personal is true.
+func WithBuyer(body []byte, b *payment.Buyer) ([]byte, error) {
+	var m Body
+	if err := json.Unmarshal(body, &m); err != nil {
+		return nil, fmt.Errorf("webhook: %w", err)
+	}
+	m.Data.Payment.Buyer = buyerOf(b)
+	return m.Marshal()
+}
+
 // Marshal returns b as it is signed and sent.
 func (b Body) Marshal() ([]byte, error) {
 	text, err := json.Marshal(b)

@@ -55,6 +55,10 @@ func examples(t *testing.T) map[payment.EventType]wire.Record {
 		authorized(t).add("open", payment.FromCallback, payment.CallbackConfirmed{Ref: payID["pay_id"]}),
 		opening(t).add("open", payment.FromInquiry, payment.OperationFailed{Code: "expired", Reason: payment.ReasonExpired}).
 			add("open", payment.FromCallback, payment.LateOutcome{Kind: payment.Authorize, Status: payment.Approved, Ref: payID["pay_id"], Code: "00000000", Amount: 12990}),
+		opening(t).add("open", payment.FromInquiry, payment.OperationFailed{Code: "expired", Reason: payment.ReasonExpired}).
+			add("open", payment.FromCallback, payment.LateOutcome{Kind: payment.Authorize, Status: payment.Approved, Ref: payID["pay_id"], Code: "00000000", Amount: 12990}).
+			add("", payment.FromOperator, payment.Unfrozen{Refs: []string{payID["pay_id"]}}),
+		authorized(t).done("take", payment.Capture, 12990).add("ask", payment.FromInquiry, payment.ReconcileBreak{Break: refundedByHand}),
 		authorized(t).add("ask", payment.FromInquiry, payment.Synced{Found: true, Totals: &payment.Totals{Authorized: 12990}}),
 	} {
 		all[s.last().Event.Data.Type()] = s.last()

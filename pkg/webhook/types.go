@@ -31,12 +31,14 @@ const (
 	PaymentAmountFailed      Type = "payment.amount_change_failed"
 	PaymentMandateIssued     Type = "payment.mandate_issued"
 	PaymentAttention         Type = "payment.attention_required"
+	PaymentBreak             Type = "payment.reconcile_break" // the provider's books differ
 	PayoutPaid               Type = "payout.paid"
 	PayoutDeclined           Type = "payout.declined"
 	PayoutFailed             Type = "payout.failed"
 	PayoutRejected           Type = "payout.rejected"
 	PayoutReversed           Type = "payout.reversed"
 	PayoutAttention          Type = "payout.attention_required"
+	PayoutBreak              Type = "payout.reconcile_break"
 )
 
 // Types lists all types in a stable order.
@@ -45,8 +47,8 @@ func Types() []Type {
 		PaymentAuthorized, PaymentCaptured, PaymentPartiallyCaptured, PaymentRefunded, PaymentPartiallyRefunded,
 		PaymentCancelled, PaymentAgreed, PaymentAmountChanged, PaymentDeclined, PaymentFailed, PaymentExpired,
 		PaymentRejected, PaymentCaptureFailed, PaymentRefundFailed, PaymentCancelFailed, PaymentAmountFailed,
-		PaymentMandateIssued, PaymentAttention,
-		PayoutPaid, PayoutDeclined, PayoutFailed, PayoutRejected, PayoutReversed, PayoutAttention,
+		PaymentMandateIssued, PaymentAttention, PaymentBreak,
+		PayoutPaid, PayoutDeclined, PayoutFailed, PayoutRejected, PayoutReversed, PayoutAttention, PayoutBreak,
 	}
 }
 
@@ -95,6 +97,8 @@ func TypeOf(e payment.Event, after payment.Payment) (Type, bool) {
 		return PaymentMandateIssued, true
 	case payment.Parked, payment.LateOutcome:
 		return attention(after), true
+	case payment.ReconcileBreak:
+		return differs(after), d.Break.Status == payment.BreakOpen
 	default:
 		return "", false
 	}
@@ -153,9 +157,13 @@ func failed(r payment.Reason) Type {
 	return pick(r == payment.ReasonExpired, PaymentExpired, PaymentFailed)
 }
 
-func attention(p payment.Payment) Type {
+func attention(p payment.Payment) Type { return ofOpening(p, PaymentAttention, PayoutAttention) }
+
+func differs(p payment.Payment) Type { return ofOpening(p, PaymentBreak, PayoutBreak) }
+
+func ofOpening(p payment.Payment, opening, payout Type) Type {
 	op, _ := p.Opening()
-	return pick(op.Kind == payment.Payout, PayoutAttention, PaymentAttention)
+	return pick(op.Kind == payment.Payout, payout, opening)
 }
 
 func pick(cond bool, yes, no Type) Type {

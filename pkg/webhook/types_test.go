@@ -4,9 +4,20 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/payloom/payloom/pkg/payment"
 )
+
+var refundedByHand = payment.Break{
+	ID: "4pzr6nmykvblm2alixwmpcjq4m", Kind: payment.MissingHere, Figure: payment.FigureRefunded, Status: payment.BreakOpen,
+	There: 990, Ref: payID["pay_id"], Since: time.Date(2026, 3, 1, 12, 0, 5, 0, time.UTC),
+}
+
+func healed(b payment.Break) payment.Break {
+	b.Status = payment.BreakHealed
+	return b
+}
 
 func TestTypeOf(t *testing.T) {
 	t.Parallel()
@@ -39,6 +50,9 @@ func TestTypeOf(t *testing.T) {
 		"a refund failed":            {authorized(t).done("c", payment.Capture, 990).start("r", payment.Refund, euros(1)).add("r", payment.FromAnswer, failed), PaymentRefundFailed},
 		"a cancel failed":            {authorized(t).start("x", payment.Cancel, payment.Money{}).add("x", payment.FromAnswer, failed), PaymentCancelFailed},
 		"asked, and told":            {authorized(t).add("s", payment.FromInquiry, payment.Synced{Found: true}), ""},
+		"the books differ":           {authorized(t).add("s", payment.FromInquiry, payment.ReconcileBreak{Break: refundedByHand}), PaymentBreak},
+		"they differ no longer":      {authorized(t).add("s", payment.FromInquiry, payment.ReconcileBreak{Break: healed(refundedByHand)}), ""},
+		"a payout's books differ":    {paidOut(t).add("s", payment.FromInquiry, payment.ReconcileBreak{Break: refundedByHand}), PayoutBreak},
 		"asked, and not allowed":     {authorized(t).add("s", payment.FromWorker, payment.OperationRejected{Kind: payment.Sync, Reason: payment.ReasonUnsupported}), ""},
 		"nobody knows":               {opening(t).add("open", payment.FromWorker, payment.OutcomeUnknown{Attempt: 1, Reason: payment.ReasonNoAnswer}), ""},
 		"a person must":              {opening(t).add("open", payment.FromWorker, payment.Parked{Attempt: 1, Reason: payment.ReasonNothingToInquire}), PaymentAttention},

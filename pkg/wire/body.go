@@ -41,12 +41,29 @@ func Body(data []byte) ([]byte, error) {
 }
 
 // DataJSON returns what happened in an event, given its Body, in the JSON of
-// proto/payloom/v1 on one line. It holds whatever personal data the event holds.
+// proto/payloom/v1 on one line. It holds whatever personal data the event holds
+// unsealed.
 func DataJSON(body []byte) (json.RawMessage, error) {
+	text, _, err := OpenDataJSON(body, nil)
+	return text, err
+}
+
+// OpenDataJSON is DataJSON with what is sealed opened by the key that find gives.
+// closed tells that it was not, as with Record.
+func OpenDataJSON(body []byte, find Finder) (text json.RawMessage, closed bool, err error) {
 	var m pb.Event
-	if err := proto.Unmarshal(body, &m); err != nil {
-		return nil, fmt.Errorf("%w: event: %w", ErrUndecodable, err)
+	if err := unmarshal(body, &m, "event"); err != nil {
+		return nil, false, err
 	}
+	c := coder{find: find}
+	if closed, err = c.openEvent(&m); err != nil {
+		return nil, false, err
+	}
+	text, err = dataJSON(&m)
+	return text, closed, err
+}
+
+func dataJSON(m *pb.Event) (json.RawMessage, error) {
 	data := whatHappened(m.ProtoReflect())
 	if data == nil {
 		return nil, fmt.Errorf("%w: event: data is missing or not known", ErrUndecodable)

@@ -1,10 +1,12 @@
 package wire
 
 import (
+	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/payloom/payloom/pkg/payment"
+	"github.com/payloom/payloom/pkg/seal"
 	pb "github.com/payloom/payloom/proto/payloom/v1"
 )
 
@@ -48,6 +50,10 @@ type StoredCallback struct {
 	Reason  string     // why it is not accepted; holds no personal data
 	Payment payment.ID // empty while nobody knows
 	Dedup   string     // the same for repeats of one message
+
+	// Closed is set when Header, Body and Query are missing because they are sealed:
+	// the key is destroyed, or nobody asked for them.
+	Closed bool
 }
 
 // MarshalCallback returns s as it stands on CALLBACKS. Header, body and query are
@@ -58,17 +64,36 @@ func MarshalCallback(s StoredCallback) ([]byte, error) {
 	return e.marshalScrubbed(m, "callback")
 }
 
-// UnmarshalCallback reads what MarshalCallback wrote.
-func UnmarshalCallback(data []byte) (StoredCallback, error) {
+// SealCallback is MarshalCallback with header, body and query sealed by k, or left
+// out when k is nil.
+func SealCallback(s StoredCallback, k *seal.Key) ([]byte, error) {
+	var e coder
+	m := e.encodeCallback(s)
+	e.sealCallback(m, k)
+	return e.marshalScrubbed(m, "callback")
+}
+
+// UnmarshalCallback reads what MarshalCallback and SealCallback wrote, and leaves
+// sealed what is sealed.
+func UnmarshalCallback(data []byte) (StoredCallback, error) { return OpenCallback(data, nil) }
+
+// OpenCallback is UnmarshalCallback with what is sealed opened by the key that find
+// gives. An error of find other than seal.ErrDestroyed is returned.
+func OpenCallback(data []byte, find Finder) (StoredCallback, error) {
 	var m pb.StoredCallback
 	if err := unmarshal(data, &m, "callback"); err != nil {
 		return StoredCallback{}, err
 	}
-	var d coder
+	d := coder{find: find}
+	closed, err := d.openCallback(&m)
+	if err != nil {
+		return StoredCallback{}, fmt.Errorf("callback: %w", err)
+	}
 	s := d.decodeCallback(&m)
 	if err := d.poison("callback"); err != nil {
 		return StoredCallback{}, err
 	}
+	s.Closed = closed
 	return s, nil
 }
 

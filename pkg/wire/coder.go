@@ -24,7 +24,10 @@ const schemaVersion = 1
 
 // coder keeps the first thing that went wrong, in either direction, so that the
 // translations read as lists of fields.
-type coder struct{ err error }
+type coder struct {
+	err  error
+	find Finder // of the keys that open what is sealed; nil: leave it sealed
+}
 
 func (c *coder) fail(format string, args ...any) {
 	if c.err == nil {

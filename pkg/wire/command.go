@@ -2,8 +2,10 @@ package wire
 
 import (
 	"crypto/sha256"
+	"fmt"
 
 	"github.com/payloom/payloom/pkg/payment"
+	"github.com/payloom/payloom/pkg/seal"
 	pb "github.com/payloom/payloom/proto/payloom/v1"
 )
 
@@ -15,24 +17,54 @@ func MarshalCommand(c payment.Command) ([]byte, error) {
 	return e.marshal(m, "command")
 }
 
-// UnmarshalCommand reads what MarshalCommand wrote, or an order system in its
-// place: what it returns need not be valid. At is zero; the broker has it.
-func UnmarshalCommand(data []byte) (payment.Command, error) {
+// SealCommand is MarshalCommand with the personal data sealed by k.
+func SealCommand(c payment.Command, k *seal.Key) ([]byte, error) {
+	var e coder
+	m := e.encodeCommand(c)
+	e.sealCommand(m, k)
+	return e.marshal(m, "command")
+}
+
+// UnmarshalCommand reads what MarshalCommand and SealCommand wrote, or an order
+// system in their place: what it returns need not be valid. At is zero; the broker
+// has it. What is sealed stays so.
+func UnmarshalCommand(data []byte) (payment.Command, error) { return OpenCommand(data, nil) }
+
+// OpenCommand is UnmarshalCommand with what is sealed opened by the key that find
+// gives. An error of find other than seal.ErrDestroyed is returned.
+func OpenCommand(data []byte, find Finder) (payment.Command, error) {
 	var m pb.Command
 	if err := unmarshal(data, &m, "command"); err != nil {
 		return payment.Command{}, err
 	}
-	var d coder
+	d := coder{find: find}
+	closed, err := d.openCommand(&m)
+	if err != nil {
+		return payment.Command{}, fmt.Errorf("command: %w", err)
+	}
 	c := d.decodeCommand(&m)
 	if err := d.poison("command"); err != nil {
 		return payment.Command{}, err
 	}
+	c.Closed = closed
 	return c, nil
+}
+
+// Plain returns c without its personal data: what is left of it when that is
+// erased, but for Closed.
+func Plain(c payment.Command) payment.Command {
+	var e coder
+	m := e.encodeCommand(c)
+	splitCommand(m)
+	plain := e.decodeCommand(m)
+	plain.At = c.At
+	return plain
 }
 
 // Fingerprint returns the SHA-256 of what c asks for: everything but At. The
 // same request sent again has the same fingerprint, for as long as its ReqID is
-// remembered. It is zero when c cannot be encoded, which Validate refuses.
+// remembered. It is zero when c cannot be encoded, which Validate refuses. Whoever
+// knows the rest can find out a name by trial: store that of a Plain command only.
 func Fingerprint(c payment.Command) [sha256.Size]byte {
 	var e coder
 	m := e.encodeCommand(c)

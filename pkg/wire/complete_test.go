@@ -20,7 +20,7 @@ import (
 
 // notOnTheWire are the string types of package payment with constants that have
 // no enum: names that stay text, and what never leaves a process.
-var notOnTheWire = []string{"EventType", "Provider", "Trigger"}
+var notOnTheWire = []string{"EventType", "Finding", "Provider", "Trigger"}
 
 // TestEnums_HoldEveryConstant fails when a constant is added to package payment
 // and not to the tables here, or to the proto files and not to the tables.
@@ -40,6 +40,9 @@ func TestEnums_HoldEveryConstant(t *testing.T) {
 	checkEnum(t, declared, actionTypes)
 	checkEnum(t, declared, states)
 	checkEnum(t, declared, reasons)
+	checkEnum(t, declared, breakKinds)
+	checkEnum(t, declared, figures)
+	checkEnum(t, declared, breakStatuses)
 	checkEnum(t, declared, callbackKinds)
 	checkEnum(t, declared, verdicts)
 	for name := range declared {

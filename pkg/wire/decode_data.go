@@ -30,6 +30,10 @@ func (c *coder) decodeData(m *pb.Event) payment.EventData {
 		return c.decodeLateOutcome(d.LateOutcome)
 	case *pb.Event_Synced:
 		return payment.Synced{Found: d.Synced.GetFound(), Totals: decodeTotals(d.Synced.GetTotals())}
+	case *pb.Event_Unfrozen:
+		return payment.Unfrozen{Refs: d.Unfrozen.GetRefs()}
+	case *pb.Event_ReconcileBreak:
+		return payment.ReconcileBreak{Break: c.decodeBreak(d.ReconcileBreak.GetDifference())}
 	}
 	return c.decodeOperationData(m)
 }

@@ -30,6 +30,10 @@ func (c *coder) encodeData(m *pb.Event, d payment.EventData) {
 		m.Data = &pb.Event_LateOutcome{LateOutcome: c.encodeLateOutcome(d)}
 	case payment.Synced:
 		m.Data = &pb.Event_Synced{Synced: &pb.Synced{Found: d.Found, Totals: encodeTotals(d.Totals)}}
+	case payment.Unfrozen:
+		m.Data = &pb.Event_Unfrozen{Unfrozen: &pb.Unfrozen{Refs: d.Refs}}
+	case payment.ReconcileBreak:
+		m.Data = &pb.Event_ReconcileBreak{ReconcileBreak: &pb.ReconcileBreak{Difference: c.encodeBreak(d.Break)}}
 	default:
 		c.encodeOperationData(m, d)
 	}

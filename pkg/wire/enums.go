@@ -181,3 +181,32 @@ var verdicts = newEnum("verdict", map[Verdict]pb.CallbackVerdict{
 	Unverified:  pb.CallbackVerdict_CALLBACK_VERDICT_UNVERIFIED,
 	Quarantined: pb.CallbackVerdict_CALLBACK_VERDICT_QUARANTINED,
 })
+
+var auditResults = newEnum("audit result", map[AuditResult]pb.AuditResult{
+	Intended:    pb.AuditResult_AUDIT_RESULT_INTENDED,
+	AuditDone:   pb.AuditResult_AUDIT_RESULT_DONE,
+	AuditFailed: pb.AuditResult_AUDIT_RESULT_FAILED,
+})
+
+var breakKinds = newEnum("kind of break", map[payment.BreakKind]pb.BreakKind{
+	payment.MissingThere:    pb.BreakKind_BREAK_KIND_MISSING_THERE,
+	payment.MissingHere:     pb.BreakKind_BREAK_KIND_MISSING_HERE,
+	payment.AmountDiffers:   pb.BreakKind_BREAK_KIND_AMOUNT_DIFFERS,
+	payment.StateDiffers:    pb.BreakKind_BREAK_KIND_STATE_DIFFERS,
+	payment.CurrencyDiffers: pb.BreakKind_BREAK_KIND_CURRENCY_DIFFERS,
+})
+
+var figures = newEnum("figure", map[payment.Figure]pb.Figure{
+	payment.FigurePayment:    pb.Figure_FIGURE_PAYMENT,
+	payment.FigureCurrency:   pb.Figure_FIGURE_CURRENCY,
+	payment.FigureState:      pb.Figure_FIGURE_STATE,
+	payment.FigureAuthorized: pb.Figure_FIGURE_AUTHORIZED,
+	payment.FigureCaptured:   pb.Figure_FIGURE_CAPTURED,
+	payment.FigureRefunded:   pb.Figure_FIGURE_REFUNDED,
+})
+
+var breakStatuses = newEnum("status of a break", map[payment.BreakStatus]pb.BreakStatus{
+	payment.BreakOpen:   pb.BreakStatus_BREAK_STATUS_OPEN,
+	payment.BreakHealed: pb.BreakStatus_BREAK_STATUS_HEALED,
+	payment.BreakClosed: pb.BreakStatus_BREAK_STATUS_CLOSED,
+})

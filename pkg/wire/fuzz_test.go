@@ -69,3 +69,14 @@ func FuzzUnmarshalDeadLetter(f *testing.F) {
 	addGolden(f, "dead_letter")
 	f.Fuzz(func(t *testing.T, data []byte) { checkStable(t, data, MarshalDeadLetter, UnmarshalDeadLetter) })
 }
+
+func FuzzUnmarshalAudit(f *testing.F) {
+	for i := range 20 {
+		data, err := MarshalAudit(auditRecord().Example(i))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) { checkStable(t, data, MarshalAudit, UnmarshalAudit) })
+}

@@ -30,8 +30,12 @@ func generators() rapid.MakeConfig {
 			reflect.TypeFor[payment.ActionType]():  oneOf(actionTypes).AsAny(),
 			reflect.TypeFor[payment.State]():       oneOf(states).AsAny(),
 			reflect.TypeFor[payment.Reason]():      oneOrNone(reasons).AsAny(),
+			reflect.TypeFor[payment.BreakKind]():   oneOf(breakKinds).AsAny(),
+			reflect.TypeFor[payment.Figure]():      oneOf(figures).AsAny(),
+			reflect.TypeFor[payment.BreakStatus](): oneOf(breakStatuses).AsAny(),
 			reflect.TypeFor[CallbackKind]():        oneOf(callbackKinds).AsAny(),
 			reflect.TypeFor[Verdict]():             oneOf(verdicts).AsAny(),
+			reflect.TypeFor[AuditResult]():         oneOf(auditResults).AsAny(),
 		},
 		Kinds: map[reflect.Kind]*rapid.Generator[any]{
 			reflect.Int: rapid.IntRange(-1<<31, 1<<31-1).AsAny(),
@@ -39,7 +43,8 @@ func generators() rapid.MakeConfig {
 		Fields: map[reflect.Type]map[string]*rapid.Generator[any]{
 			reflect.TypeFor[payment.Terms]():     {"Method": oneOrNone(methods).AsAny()},
 			reflect.TypeFor[payment.Recurring](): {"Cycle": oneOf(cycles).AsAny()},
-			reflect.TypeFor[payment.Command]():   {"At": rapid.Just(time.Time{}).AsAny()},
+			reflect.TypeFor[payment.Command]():   {"At": rapid.Just(time.Time{}).AsAny(), "Closed": rapid.Just(false).AsAny()},
+			reflect.TypeFor[StoredCallback]():    {"Closed": rapid.Just(false).AsAny()},
 		},
 	}
 }
@@ -90,7 +95,7 @@ func eventData() map[payment.EventType]*rapid.Generator[payment.EventData] {
 		dataOf[payment.OperationDeclined](), dataOf[payment.OperationFailed](), dataOf[payment.OperationRejected](),
 		dataOf[payment.OperationReversed](), dataOf[payment.OutcomeUnknown](), dataOf[payment.Parked](),
 		dataOf[payment.BuyerDetailsReceived](), dataOf[payment.MandateIssued](), dataOf[payment.CallbackConfirmed](),
-		dataOf[payment.LateOutcome](), dataOf[payment.Synced](),
+		dataOf[payment.LateOutcome](), dataOf[payment.Synced](), dataOf[payment.ReconcileBreak](), dataOf[payment.Unfrozen](),
 	} {
 		out[g.Example(0).Type()] = g
 	}
@@ -132,6 +137,20 @@ func callback() *rapid.Generator[StoredCallback] {
 		s.ID, s.Provider, s.Merchant = "c"+s.ID, "p"+s.Provider, "m"+s.Merchant
 		s.ReceivedAt = time.Unix(1700000000, int64(len(s.Body))).UTC()
 		return s
+	})
+}
+
+func auditRecord() *rapid.Generator[AuditRecord] {
+	return rapid.Map(anyOf[AuditRecord](), func(r AuditRecord) AuditRecord {
+		r.ID, r.Service, r.Actor, r.Action = "i"+r.ID, "s"+r.Service, "a"+r.Actor, "c"+r.Action
+		r.At = time.Unix(1700000000, int64(len(r.Detail))).UTC()
+		r.Prev = nil
+		if r.Result != Intended {
+			r.Intent, r.Prev = "x"+r.Intent, Hash([]byte(r.ID))
+		} else {
+			r.Intent = ""
+		}
+		return r
 	})
 }
 

@@ -2,8 +2,10 @@ package wire
 
 import (
 	"crypto/sha256"
+	"fmt"
 
 	"github.com/payloom/payloom/pkg/payment"
+	"github.com/payloom/payloom/pkg/seal"
 	pb "github.com/payloom/payloom/proto/payloom/v1"
 )
 
@@ -12,6 +14,12 @@ type Record struct {
 	Event payment.Event
 	After payment.Payment // what the payment has become by Event
 	Prev  []byte          // Hash of the payment's previous event; empty for the first
+	// Closed is set when personal data is missing because it is sealed: its key is
+	// destroyed, or nobody asked for it.
+	Closed bool
+	// Sealed is the personal data of After as it is stored: for whoever keeps it
+	// without reading it, and opens it later by OpenPersonal.
+	Sealed []byte
 }
 
 // Hash returns the SHA-256 of a stored event: what the next one holds as Prev.
@@ -30,17 +38,37 @@ func MarshalRecord(r Record) ([]byte, error) {
 	return e.marshalScrubbed(m, "event")
 }
 
-// UnmarshalRecord reads what MarshalRecord wrote.
-func UnmarshalRecord(data []byte) (Record, error) {
+// SealRecord is MarshalRecord with the personal data sealed by k, or left out when
+// k is nil.
+func SealRecord(r Record, k *seal.Key) ([]byte, error) {
+	var e coder
+	m := e.encodeRecord(r)
+	e.sealEvent(m, k)
+	return e.marshalScrubbed(m, "event")
+}
+
+// UnmarshalRecord reads what MarshalRecord and SealRecord wrote, and leaves sealed
+// what is sealed.
+func UnmarshalRecord(data []byte) (Record, error) { return OpenRecord(data, nil) }
+
+// OpenRecord is UnmarshalRecord with what is sealed opened by the keys that find
+// gives. An error of find other than seal.ErrDestroyed is returned.
+func OpenRecord(data []byte, find Finder) (Record, error) {
 	var m pb.Event
 	if err := unmarshal(data, &m, "event"); err != nil {
 		return Record{}, err
 	}
-	var d coder
+	d := coder{find: find}
+	sealed := d.stored(m.GetSnapshot().GetSealed())
+	closed, err := d.openEvent(&m)
+	if err != nil {
+		return Record{}, fmt.Errorf("event: %w", err)
+	}
 	r := d.decodeRecord(&m)
 	if err := d.poison("event"); err != nil {
 		return Record{}, err
 	}
+	r.Closed, r.Sealed = closed, sealed
 	return r, nil
 }
 

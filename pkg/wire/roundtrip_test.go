@@ -2,7 +2,9 @@ package wire
 
 import (
 	"bytes"
+	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -66,6 +68,37 @@ func TestDeadLetter_RoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		checkRoundTrip(t, letters.Draw(t, "dead letter"), MarshalDeadLetter, UnmarshalDeadLetter)
 	})
+}
+
+func TestAudit_RoundTrip(t *testing.T) {
+	t.Parallel()
+	records := auditRecord()
+	rapid.Check(t, func(t *rapid.T) {
+		checkRoundTrip(t, records.Draw(t, "audit record"), MarshalAudit, UnmarshalAudit)
+	})
+}
+
+func TestMarshalAudit_RefusesWhatSaysTooLittle(t *testing.T) {
+	t.Parallel()
+	whole := AuditRecord{ID: "a", Service: "payctl", Actor: "alex", Action: "dead.replay", At: time.Unix(1, 0), Result: Intended}
+	if _, err := MarshalAudit(whole); err != nil {
+		t.Fatal(err)
+	}
+	for name, spoil := range map[string]func(*AuditRecord){
+		"nobody did it":        func(r *AuditRecord) { r.Actor = "" },
+		"nothing was done":     func(r *AuditRecord) { r.Action = "" },
+		"at no time":           func(r *AuditRecord) { r.At = time.Time{} },
+		"a result of nothing":  func(r *AuditRecord) { r.Result = AuditDone },
+		"an intent's intent":   func(r *AuditRecord) { r.Intent = "b" },
+		"no result":            func(r *AuditRecord) { r.Result = "" },
+		"a hash that is short": func(r *AuditRecord) { r.Prev = []byte{1} },
+	} {
+		r := whole
+		spoil(&r)
+		if _, err := MarshalAudit(r); !errors.Is(err, ErrUnencodable) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
 
 func TestCallback_KeepsBytesThatAreNoText(t *testing.T) {

@@ -46,6 +46,9 @@ var validator = sync.OnceValues(func() (protovalidate.Validator, error) {
 // proto/payloom/v1, and some that no rule there can express: the command's id is
 // derived, currencies exist. What only a provider can refuse is not its matter.
 func Validate(c payment.Command) error {
+	if c.Closed {
+		return &Invalid{Fields: FieldErrors{{"sealed", "erased", "its personal data was erased, so it cannot be carried out as it was asked for"}}}
+	}
 	v, err := validator()
 	if err != nil {
 		return fmt.Errorf("wire: the rules do not compile: %w", err)
@@ -160,6 +163,9 @@ func unsaid(c payment.Command, found FieldErrors) FieldErrors {
 		if f.code != "" && !f.code.Known() {
 			out = append(out, FieldError{f.path, "unknown_value", "is no ISO 4217 currency"})
 		}
+	}
+	for _, field := range cardFields(c) {
+		out = append(out, FieldError{field, "card_number", "looks like a card number, which must not be sent here"})
 	}
 	return slices.DeleteFunc(out, func(f FieldError) bool { return found.has(f.Field) })
 }

@@ -177,7 +177,7 @@ func TestHandle_AStrayCommandTakesNoPayment(t *testing.T) {
 	r := newRig(t, provider.T3)
 	stray := r.command(payment.Capture, "stray", 500)
 	stray.Provider, stray.At = payment.Axerve, stray.At.Add(-time.Hour)
-	r.deliver(r.worker(), stray)
+	r.deliver(r.workerOf(payment.Axerve), stray)
 	if p := r.head().Payment; len(p.Rejected) != 1 {
 		t.Fatalf("%d rejections, want 1", len(p.Rejected))
 	}

@@ -44,10 +44,10 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 	m.parked.Collect(ch)
 }
 
-func (m *Metrics) call(c payment.Command, what string, start time.Time, err error) {
+func (m *Metrics) call(c payment.Command, what string, took time.Duration, err error) {
 	outcome := "result"
 	if err != nil {
 		outcome = provider.FailureOf(err).String()
 	}
-	m.calls.WithLabelValues(string(c.Provider), string(c.Kind), what, outcome).Observe(time.Since(start).Seconds())
+	m.calls.WithLabelValues(string(c.Provider), string(c.Kind), what, outcome).Observe(took.Seconds())
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/payloom/payloom/pkg/payment"
+	"github.com/payloom/payloom/pkg/protection"
 	"github.com/payloom/payloom/pkg/provider"
 )
 
@@ -29,21 +30,55 @@ func (w *Worker) recover(ctx context.Context, head payment.Head, cmd payment.Com
 }
 
 // resend calls again under the same key; the provider suppresses the repeat.
+// Half a command is another one: then a person finds out. The worker that began
+// the attempt may be at it still: once doubt is on record, its word that nothing
+// was sent settles nothing, as there are two now who send.
 func (w *Worker) resend(ctx context.Context, head payment.Head, call provider.Call) error {
-	result, err := w.submit(ctx, call, time.Now().Add(w.limits.SendWindow))
+	if call.Command.Closed {
+		return w.park(ctx, head, call, payment.ReasonNothingToInquire)
+	}
+	if call.Operation.Status == payment.OpOpen {
+		return w.doubt(ctx, head, call)
+	}
+	pass, wait := w.enter(ctx, call, head.Payment.Account, protection.Continue)
+	if wait.For > 0 {
+		return w.aside(ctx, call.Command, wait)
+	}
+	defer pass.Drop()
+	result, err := w.submit(ctx, call, w.clock.Now().Add(w.limits.SendWindow))
 	w.probe(Answered)
+	known := err
 	if e := provider.AsError(err); err != nil && e.Failure == provider.NotSent {
 		// That this call was not executed says nothing of the one before it.
-		err = &provider.Error{Failure: provider.Unknown, Reason: e.Reason, Code: e.Code, After: e.After, Err: e}
+		known = &provider.Error{Failure: provider.Unknown, Reason: e.Reason, Code: e.Code, After: e.After, Err: e}
 	}
-	return w.record(ctx, head, call, result, err)
+	stored := w.record(ctx, head, call, result, known)
+	w.told(pass, call, err)
+	return stored
+}
+
+// doubt records that nobody knows the outcome of an open attempt.
+func (w *Worker) doubt(ctx context.Context, head payment.Head, call provider.Call) error {
+	unknown := event(head.Payment, call.Operation.ID, call.Now, payment.FromWorker, payment.OutcomeUnknown{
+		Attempt: call.Operation.Attempt.Number, Reason: payment.ReasonNoAnswer,
+	})
+	if _, err := w.ledger.Append(ctx, head, unknown); err != nil {
+		return err
+	}
+	return errAgain
 }
 
 // inquire asks the provider. What it does not find is believed only after the
 // time that a request may still be under way.
 func (w *Worker) inquire(ctx context.Context, head payment.Head, call provider.Call, r provider.Recovery, age time.Duration) error {
+	pass, wait := w.enter(ctx, call, head.Payment.Account, protection.Inquire)
+	if wait.For > 0 {
+		return w.aside(ctx, call.Command, wait)
+	}
+	defer pass.Drop()
 	result, err := w.ask(ctx, call)
 	w.probe(Answered)
+	w.told(pass, call, err)
 	switch {
 	case err == nil:
 		return w.found(ctx, head, call, result, age)
@@ -61,11 +96,11 @@ func (w *Worker) inquire(ctx context.Context, head payment.Head, call provider.C
 }
 
 func (w *Worker) ask(ctx context.Context, call provider.Call) (payment.Result, error) {
-	ctx, cancel := context.WithTimeout(ctx, w.limits.CallTimeout)
+	ctx, cancel := w.within(ctx, w.limits.CallTimeout)
 	defer cancel()
-	start := time.Now()
+	start := w.clock.Now()
 	r, err := w.provider.Inquire(ctx, call)
-	w.stats.call(call.Command, "inquire", start, err)
+	w.stats.call(call.Command, "inquire", w.clock.Now().Sub(start), err)
 	return r, err
 }
 
@@ -74,7 +109,7 @@ func (w *Worker) found(ctx context.Context, head payment.Head, call provider.Cal
 	if r.Status == payment.Pending && call.Operation.Status == payment.OpPending {
 		return w.later(ctx, call.Command, w.inquireAfter(age))
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.limits.StoreReserve)
+	ctx, cancel := w.within(context.WithoutCancel(ctx), w.limits.StoreReserve)
 	defer cancel()
 	head, err := w.settle(ctx, head, call.Command.ID, func(p payment.Payment, now time.Time) ([]payment.Event, error) {
 		return payment.Observe(p, payment.Observation{

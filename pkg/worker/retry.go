@@ -30,6 +30,11 @@ func (w *Worker) later(ctx context.Context, cmd payment.Command, d time.Duration
 	if d <= w.limits.LongestNak {
 		return Later(d)
 	}
+	return w.timer(ctx, cmd, d)
+}
+
+// timer has cmd handled again after d, by a timer.
+func (w *Worker) timer(ctx context.Context, cmd payment.Command, d time.Duration) error {
 	now, err := w.ledger.Now(ctx)
 	if err != nil {
 		return err
@@ -45,24 +50,44 @@ func (w *Worker) later(ctx context.Context, cmd payment.Command, d time.Duration
 // connection came about and the window is open. After the window nothing may
 // leave: another worker may be recovering the attempt.
 func (w *Worker) submit(ctx context.Context, call provider.Call, until time.Time) (payment.Result, error) {
-	ctx, cancel := context.WithDeadline(ctx, until.Add(w.limits.CallTimeout))
+	ctx, cancel := w.clock.WithDeadline(ctx, until.Add(w.limits.CallTimeout))
 	defer cancel()
+	// Without jitter: calls that are under way together began apart.
 	b := backoff.NewExponentialBackOff(
-		backoff.WithInitialInterval(100*time.Millisecond), backoff.WithMaxInterval(time.Second),
-		backoff.WithMaxElapsedTime(time.Until(until)))
-	return backoff.RetryWithData(func() (payment.Result, error) {
-		if !time.Now().Before(until) {
-			return payment.Result{}, backoff.Permanent(errWindow)
+		backoff.WithInitialInterval(100*time.Millisecond), backoff.WithMaxInterval(time.Second), backoff.WithRandomizationFactor(0),
+		backoff.WithMaxElapsedTime(until.Sub(w.clock.Now())), backoff.WithClockProvider(w.clock))
+	for w.clock.Now().Before(until) {
+		r, err := w.send(ctx, call)
+		if !unreached(err) {
+			return r, err
 		}
-		w.probe(Sending)
-		start := time.Now()
-		r, err := w.provider.Submit(ctx, call)
-		w.stats.call(call.Command, "submit", start, err)
-		if e := provider.AsError(err); err != nil && (e.Failure != provider.NotSent || e.Answered || errors.Is(err, provider.ErrConfiguration)) {
-			err = backoff.Permanent(err)
+		wait := b.NextBackOff()
+		if wait != backoff.Stop {
+			w.clock.Sleep(ctx, wait)
 		}
-		return r, err
-	}, backoff.WithContext(b, ctx))
+		if wait == backoff.Stop || ctx.Err() != nil {
+			return r, err
+		}
+	}
+	return payment.Result{}, errWindow
+}
+
+func (w *Worker) send(ctx context.Context, call provider.Call) (payment.Result, error) {
+	w.probe(Sending)
+	start := w.clock.Now()
+	r, err := w.provider.Submit(ctx, call)
+	w.stats.call(call.Command, "submit", w.clock.Now().Sub(start), err)
+	return r, err
+}
+
+// unreached tells whether err means that the provider has not heard of the call
+// and may hear of it in a moment.
+func unreached(err error) bool {
+	if err == nil || errors.Is(err, provider.ErrConfiguration) {
+		return false
+	}
+	e := provider.AsError(err)
+	return e.Failure == provider.NotSent && !e.Answered
 }
 
 // errWindow means that the window closed before anything was sent.
@@ -80,14 +105,4 @@ func (w *Worker) retryAfter(n int) time.Duration {
 // that age: a quarter of it, from the pause to half an hour.
 func (w *Worker) inquireAfter(age time.Duration) time.Duration {
 	return min(max(age/4, w.limits.Pause), 30*time.Minute)
-}
-
-// pause waits a little longer with every try.
-func pause(ctx context.Context, try int) {
-	t := time.NewTimer(min(20*time.Millisecond<<min(try, 6), time.Second))
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }

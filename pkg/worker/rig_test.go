@@ -32,14 +32,15 @@ type rig struct {
 
 // wakes remembers timers, so that a test need not wait for whole seconds.
 type wakes struct {
-	mu  sync.Mutex
-	set []time.Time
+	mu       sync.Mutex
+	set      []time.Time
+	commands []payment.Command
 }
 
-func (w *wakes) Wake(_ context.Context, _ payment.Command, at time.Time) error {
+func (w *wakes) Wake(_ context.Context, c payment.Command, at time.Time) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.set = append(w.set, at)
+	w.set, w.commands = append(w.set, at), append(w.commands, c)
 	return nil
 }
 
@@ -86,6 +87,13 @@ func (r *rig) worker() *Worker {
 		Ledger: r.bus, Timers: r.wake, Provider: r.fake,
 		Limits: Limits{SendWindow: window, CallTimeout: 2 * time.Second, StoreReserve: 5 * time.Second, ParkAfter: 100 * time.Millisecond, Pause: 20 * time.Millisecond, LongestNak: 15 * time.Millisecond},
 	})
+}
+
+// workerOf returns the worker of another provider.
+func (r *rig) workerOf(p payment.Provider) *Worker {
+	w := r.worker()
+	w.cap.Provider = p
+	return w
 }
 
 func (r *rig) command(kind payment.Kind, req string, minor int64) payment.Command {

@@ -7,11 +7,14 @@ import (
 	"time"
 
 	"github.com/payloom/payloom/pkg/payment"
+	"github.com/payloom/payloom/pkg/protection"
 	"github.com/payloom/payloom/pkg/provider"
 )
 
-// start stores the intent, calls the provider and stores the outcome.
-func (w *Worker) start(ctx context.Context, head payment.Head, cmd payment.Command, intent payment.Event) error {
+// start stores the intent, calls the provider and stores the outcome. The window
+// to send counts from began, which is before the ledger was asked for the time of
+// the intent: whoever recovers the attempt counts from that.
+func (w *Worker) start(ctx context.Context, head payment.Head, cmd payment.Command, intent payment.Event, began time.Time) error {
 	data, ok := intent.Data.(payment.AttemptStarted)
 	if !ok {
 		return fmt.Errorf("worker: %s is no intent", intent.Data.Type())
@@ -27,9 +30,12 @@ func (w *Worker) start(ctx context.Context, head payment.Head, cmd payment.Comma
 		data.Account = w.account(cmd)
 	}
 	intent.Data = data
-	// The window is measured from before the intent is stored: whoever recovers
-	// the attempt counts from the intent's time, which is later.
-	began := time.Now()
+	// No intent is stored for a call that will not be made.
+	pass, wait := w.enter(ctx, provider.Call{Operation: payment.Operation{ID: cmd.ID}, Command: cmd, Now: intent.At}, data.Account, purpose(data))
+	if wait.For > 0 {
+		return w.aside(ctx, cmd, wait)
+	}
+	defer pass.Drop()
 	head, err := w.ledger.Append(ctx, head, intent)
 	if err != nil {
 		return err
@@ -39,12 +45,28 @@ func (w *Worker) start(ctx context.Context, head payment.Head, cmd payment.Comma
 	call := provider.Call{Payment: head.Payment, Operation: op, Command: cmd, Now: intent.At}
 	result, err := w.submit(ctx, call, began.Add(w.limits.SendWindow))
 	w.probe(Answered)
-	return w.record(ctx, head, call, result, err)
+	stored := w.record(ctx, head, call, result, err)
+	w.told(pass, call, err) // after it: what others are told must not hold up an outcome
+	return stored
 }
 
+// purpose tells whether an attempt begins its operation.
+func purpose(a payment.AttemptStarted) protection.Purpose {
+	if a.Attempt == 1 {
+		return protection.Begin
+	}
+	return protection.Continue
+}
+
+// errClosed means that a command is not as it was asked for any more.
+var errClosed = errors.New("its personal data was erased")
+
 // admit returns why a command must not be started. Only its first attempt is
-// asked about: what was started is finished.
+// asked about: what was started is finished, unless half of it is gone.
 func (w *Worker) admit(cmd payment.Command, a payment.AttemptStarted) error {
+	if cmd.Closed {
+		return errClosed
+	}
 	if a.Attempt > 1 {
 		return nil
 	}
@@ -54,7 +76,7 @@ func (w *Worker) admit(cmd payment.Command, a payment.AttemptStarted) error {
 // record stores what a call gave: a result, or what is known without one.
 func (w *Worker) record(ctx context.Context, head payment.Head, call provider.Call, r payment.Result, callErr error) error {
 	// A shutdown must not lose an outcome that is at hand.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.limits.StoreReserve)
+	ctx, cancel := w.within(context.WithoutCancel(ctx), w.limits.StoreReserve)
 	defer cancel()
 	var events facts = func(p payment.Payment, now time.Time) ([]payment.Event, error) {
 		return payment.Observe(p, payment.Observation{
@@ -75,7 +97,8 @@ func (w *Worker) record(ctx context.Context, head payment.Head, call provider.Ca
 }
 
 // failed returns the events for a call without a result. An attempt that got its
-// outcome from elsewhere meanwhile, a callback say, is left alone.
+// outcome from elsewhere meanwhile, a callback say, is left alone; so is one that
+// was not sent from here, once it is in doubt: somebody else may have sent it.
 func (w *Worker) failed(call provider.Call, e *provider.Error) facts {
 	a := call.Operation.Attempt
 	return func(p payment.Payment, now time.Time) ([]payment.Event, error) {
@@ -83,12 +106,15 @@ func (w *Worker) failed(call provider.Call, e *provider.Error) facts {
 		if !ok || op.Attempt.Number != a.Number || (op.Status != payment.OpOpen && op.Status != payment.OpUnknown) {
 			return nil, nil
 		}
-		data := w.failure(op, e, now)
+		if e.Failure == provider.NotSent && op.Status != payment.OpOpen {
+			return nil, nil
+		}
+		data := w.failure(op, w.cap.RecoveryOf(op.Kind, p.Terms.Method), e, now)
 		return []payment.Event{event(p, op.ID, now, payment.FromAnswer, data)}, nil
 	}
 }
 
-func (w *Worker) failure(op payment.Operation, e *provider.Error, now time.Time) payment.EventData {
+func (w *Worker) failure(op payment.Operation, r provider.Recovery, e *provider.Error, now time.Time) payment.EventData {
 	switch e.Failure {
 	case provider.Rejected:
 		return payment.OperationRejected{Kind: op.Kind, Code: e.Code, Reason: e.Reason, Detail: e.Error()}
@@ -102,10 +128,11 @@ func (w *Worker) failure(op payment.Operation, e *provider.Error, now time.Time)
 			return payment.Parked{Attempt: op.Attempt.Number, Reason: e.Reason, Detail: "the provider's answer is for a person to read"}
 		}
 	}
-	return payment.OutcomeUnknown{
-		Attempt: op.Attempt.Number, Code: e.Code, Reason: e.Reason,
-		RetryAt: now.Add(max(e.After, w.inquireAfter(now.Sub(op.Attempt.Started)))),
+	wait := w.inquireAfter(now.Sub(op.Attempt.Started))
+	if r.Class == provider.T0 {
+		wait = w.retryAfter(op.Attempt.Number) // it will be made anew, not asked about
 	}
+	return payment.OutcomeUnknown{Attempt: op.Attempt.Number, Code: e.Code, Reason: e.Reason, RetryAt: now.Add(max(e.After, wait))}
 }
 
 // facts returns what a payment, as it has become, learns now.
@@ -126,7 +153,7 @@ func (w *Worker) settle(ctx context.Context, head payment.Head, cmd payment.Comm
 		case errors.Is(err, payment.ErrTooLarge):
 			fs = w.tooLarge(cmd) // what cannot be stored must at least be known
 		}
-		pause(ctx, try)
+		w.clock.Sleep(ctx, min(20*time.Millisecond<<min(try, 6), time.Second))
 		// Whatever was appended or not, the ledger knows.
 		fresh, loadErr := w.ledger.Load(ctx, head.Payment.Merchant, head.Payment.ID)
 		if loadErr == nil {

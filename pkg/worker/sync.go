@@ -1,23 +1,37 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
 
 	"github.com/payloom/payloom/pkg/payment"
+	"github.com/payloom/payloom/pkg/protection"
 	"github.com/payloom/payloom/pkg/provider"
 )
 
 // sync carries out a sync command: it asks about op and records what is new, and
-// then that it has asked.
+// then that it has asked. A question that the provider will never answer is
+// rejected.
 func (w *Worker) sync(ctx context.Context, head payment.Head, cmd payment.Command, op payment.Operation, now time.Time) error {
 	call := provider.Call{Payment: head.Payment, Operation: op, Command: cmd, Now: now}
+	pass, wait := w.enter(ctx, call, head.Payment.Account, protection.Inquire)
+	if wait.For > 0 {
+		return w.aside(ctx, cmd, wait)
+	}
+	defer pass.Drop()
 	result, err := w.ask(ctx, call)
+	w.told(pass, call, err)
 	missing := errors.Is(err, provider.ErrNotFound)
 	if err != nil && !missing {
 		e := provider.AsError(err)
-		return w.later(ctx, cmd, max(e.After, w.inquireAfter(head.Payment.UpdatedAt.Sub(head.Payment.CreatedAt))))
+		if e.Person || e.Failure == provider.Rejected || errors.Is(e, provider.ErrUnsupported) {
+			return w.reject(ctx, head, cmd, event(head.Payment, cmd.ID, now, payment.FromInquiry, payment.OperationRejected{
+				Kind: cmd.Kind, Code: e.Code, Reason: cmp.Or(e.Reason, payment.ReasonNothingToInquire), Detail: e.Error(),
+			}))
+		}
+		return w.later(ctx, cmd, max(e.After, w.inquireAfter(now.Sub(cmd.At))))
 	}
 	head, err = w.settle(ctx, head, op.ID, func(p payment.Payment, now time.Time) ([]payment.Event, error) {
 		return w.synced(p, cmd, op, result, missing, now)
@@ -30,7 +44,7 @@ func (w *Worker) sync(ctx context.Context, head payment.Head, cmd payment.Comman
 }
 
 func (w *Worker) synced(p payment.Payment, cmd payment.Command, op payment.Operation, r payment.Result, missing bool, now time.Time) ([]payment.Event, error) {
-	if p.Synced == cmd.ID {
+	if p.Answered(cmd.ID) {
 		return nil, nil
 	}
 	var events []payment.Event

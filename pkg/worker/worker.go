@@ -42,9 +42,11 @@ type Worker struct {
 	validate func(payment.Command) error
 	account  func(payment.Command) string
 	limits   Limits
+	guard    Guard
 	log      *zap.Logger
 	stats    *Metrics
 	tracer   trace.Tracer
+	clock    Clock
 	probe    func(Point)
 }
 
@@ -91,7 +93,12 @@ type Options struct {
 	// merchant's default changes. nil names none.
 	Account func(payment.Command) string
 	Limits  Limits // zero: DefaultLimits
-	Log     *zap.Logger
+	Guard   Guard  // nil: every call is let through
+	Clock   Clock  // nil: the machine's
+	// Probe is called at every Point that is passed; nil: nothing is. A test that
+	// does not return from it kills the worker there.
+	Probe func(Point)
+	Log   *zap.Logger
 }
 
 // New returns a worker.
@@ -105,13 +112,22 @@ func New(o Options) *Worker {
 	if o.Account == nil {
 		o.Account = func(c payment.Command) string { return c.Account }
 	}
+	if o.Guard == nil {
+		o.Guard = unguarded{}
+	}
+	if o.Clock == nil {
+		o.Clock = machine{}
+	}
+	if o.Probe == nil {
+		o.Probe = func(Point) {}
+	}
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
 	return &Worker{
 		ledger: o.Ledger, timers: o.Timers, provider: o.Provider, cap: o.Provider.Capability(),
-		validate: o.Validate, account: o.Account, limits: o.Limits, log: o.Log, stats: newMetrics(),
-		tracer: otel.Tracer("payloom/worker"), probe: func(Point) {},
+		validate: o.Validate, account: o.Account, limits: o.Limits, guard: o.Guard, log: o.Log, stats: newMetrics(),
+		tracer: otel.Tracer("payloom/worker"), clock: o.Clock, probe: o.Probe,
 	}
 }
 
@@ -144,27 +160,49 @@ func (w *Worker) once(ctx context.Context, cmd payment.Command) error {
 	if err != nil {
 		return err
 	}
+	began := w.clock.Now()
 	now, err := w.ledger.Now(ctx)
 	if err != nil {
 		return err
 	}
 	w.probe(Loaded)
 	d := payment.Decide(head.Payment, cmd, now, w.cap.Rules)
+	if w.elsewhere(cmd, d) {
+		return w.refer(ctx, head, cmd, d)
+	}
 	switch d.Verdict {
 	case payment.Done:
 		return nil
 	case payment.NotYet:
+		if op, wanted := w.early(head, cmd, now); wanted {
+			return w.recover(ctx, head, cmd, op, now)
+		}
 		return w.later(ctx, cmd, d.After)
 	case payment.Reject:
 		return w.reject(ctx, head, cmd, d.Event)
 	case payment.Start:
-		return w.start(ctx, head, cmd, d.Event)
+		if w.outOfTime(cmd, now) {
+			d.Event.Data = payment.OperationRejected{Kind: cmd.Kind, Reason: payment.ReasonExpired, Detail: "the buyer's time was over before the provider could be asked"}
+			return w.reject(ctx, head, cmd, d.Event)
+		}
+		return w.start(ctx, head, cmd, d.Event, began)
 	case payment.Recover:
 		return w.recover(ctx, head, cmd, d.Operation, now)
 	case payment.Inquire:
+		if cmd.ReqID.Reconciles() {
+			return w.reconcile(ctx, head, cmd, d.Operation, now)
+		}
 		return w.sync(ctx, head, cmd, d.Operation, now)
 	}
 	return fmt.Errorf("worker: verdict %v", d.Verdict)
+}
+
+// outOfTime tells whether nobody waits any more for what cmd opens: its buyer would
+// have had to pay by now.
+func (w *Worker) outOfTime(cmd payment.Command, now time.Time) bool {
+	a := cmd.Authorization
+	waits := cmd.Kind == payment.Authorize && a != nil && (a.Method == payment.Button || a.Method == payment.Redirect)
+	return waits && w.cap.SessionTTL > 0 && now.Sub(cmd.At) >= w.cap.SessionTTL
 }
 
 func (w *Worker) reject(ctx context.Context, head payment.Head, cmd payment.Command, e payment.Event) error {
@@ -181,6 +219,8 @@ func (w *Worker) done(head payment.Head, cmd payment.Command) {
 	status, reason := payment.OpRejected, payment.Reason("")
 	if op, ok := head.Payment.Operation(cmd.ID); ok {
 		status, reason = op.Status, op.Reason
+	} else if head.Payment.Synced == cmd.ID {
+		status = payment.OpSucceeded
 	}
 	w.stats.outcomes.WithLabelValues(string(cmd.Provider), string(cmd.Kind), string(status)).Inc()
 	w.log.Info("operation",

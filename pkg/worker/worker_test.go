@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -196,12 +197,22 @@ func TestHandle_InvalidCommandIsRejected(t *testing.T) {
 	}
 }
 
+// TestHandle_ForeignPaymentIsRejected: the worker that a command was for hands it
+// to the payment's own, who alone may write to the payment's ledger.
 func TestHandle_ForeignPaymentIsRejected(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, provider.T3)
 	r.authorized(10)
 	cmd := r.command(payment.Capture, "cap", 1)
 	cmd.Provider = payment.Axerve
+	before := r.head().Seq
+	if err := r.workerOf(payment.Axerve).Handle(t.Context(), cmd); err != nil {
+		t.Fatal(err)
+	}
+	woken := r.wake.commands[len(r.wake.commands)-1]
+	if r.head().Seq != before || woken.ID != cmd.ID || woken.Provider != payment.Computop {
+		t.Fatalf("ledger at %d after %d, woken %s at %s; want an untouched ledger and a wake-up at computop", r.head().Seq, before, woken.ID, woken.Provider)
+	}
 	for range 2 {
 		if err := r.worker().Handle(t.Context(), cmd); err != nil {
 			t.Fatal(err)
@@ -209,6 +220,21 @@ func TestHandle_ForeignPaymentIsRejected(t *testing.T) {
 	}
 	if p := r.head().Payment; len(p.Rejected) != 1 || p.Provider != payment.Computop {
 		t.Errorf("%d rejections at %s, want one at computop", len(p.Rejected), p.Provider)
+	}
+}
+
+// TestHandle_AStrangersCommandIsLeftAlone: a worker that is woken for another
+// provider's command starts nothing, whoever woke it.
+func TestHandle_AStrangersCommandIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, provider.T3)
+	cmd := r.command(payment.Authorize, "open", 500)
+	cmd.Provider = payment.Axerve
+	if err := r.worker().Handle(t.Context(), cmd); err != nil {
+		t.Fatal(err)
+	}
+	if r.head().Seq != 0 || r.calls() != 0 || r.wake.count() != 0 {
+		t.Errorf("ledger at %d, %d calls, %d wake-ups; want nothing", r.head().Seq, r.calls(), r.wake.count())
 	}
 }
 
@@ -420,5 +446,41 @@ func TestLater_SaysWhen(t *testing.T) {
 	t.Parallel()
 	if l, ok := Later(0).(interface{ RetryAfter() time.Duration }); !ok || l.RetryAfter() <= 0 {
 		t.Error("later does not say when")
+	}
+}
+
+// TestHandle_NobodyWaitsAnyMore: a checkout that could not be opened in its buyer's
+// time is not opened, and ends; what needs no buyer is carried out however late.
+func TestHandle_NobodyWaitsAnyMore(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, provider.T3)
+	late := r.checkout(1000)
+	late.At = time.Now().Add(-time.Minute)
+	r.bring(r.worker(), late)
+	before := r.head()
+	r.bring(r.worker(), late)
+	if n, _ := r.fake.Calls(); n != 0 || before.Payment.State != payment.StateRejected || r.head().Seq != before.Seq {
+		t.Errorf("%d calls, the payment is %s, and has another event: %v", n, before.Payment.State, r.head().Seq != before.Seq)
+	}
+	charge := rigOn(t, r.bus, provider.T3)
+	cmd := charge.command(payment.Authorize, "open", 1000)
+	cmd.At = late.At
+	checkStatus(t, charge.bring(charge.worker(), cmd), payment.OpSucceeded)
+}
+
+// TestHandle_NeverReachedEnds: while the provider cannot be reached, a checkout is
+// tried again until its buyer's time is over.
+func TestHandle_NeverReachedEnds(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, provider.T3)
+	r.fake.Script(slices.Repeat([]providertest.Step{{Act: providertest.DoNotSent}}, 1000)...)
+	w := r.worker()
+	w.cap.SessionTTL = 500 * time.Millisecond
+	op := r.bring(w, r.checkout(1000))
+	if n, _ := r.fake.Calls(); n == 0 || op.Status != payment.OpRejected || op.Reason != payment.ReasonExpired {
+		t.Errorf("%d calls, %s for %s", n, op.Status, op.Reason)
+	}
+	if len(r.fake.Effects()) != 0 {
+		t.Error("it took effect")
 	}
 }

@@ -2,6 +2,9 @@
 package bustest
 
 import (
+	"os"
+	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -9,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/payloom/payloom/pkg/bus"
+	"github.com/payloom/payloom/pkg/seal"
 )
 
 // Server starts a NATS server with JetStream that ends with the test, and
@@ -23,8 +27,14 @@ func Server(t testing.TB) bus.Config {
 // test can stop it and start another on the same data.
 func Start(t testing.TB, dir string) (bus.Config, *server.Server) {
 	t.Helper()
+	return StartAt(t, dir, server.RANDOM_PORT)
+}
+
+// StartAt is Start on a port, where clients of an earlier server look for it.
+func StartAt(t testing.TB, dir string, port int) (bus.Config, *server.Server) {
+	t.Helper()
 	s, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: dir, NoLog: true, NoSigs: true,
+		Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: dir, NoLog: true, NoSigs: true,
 		MaxPayload: 1 << 20,
 	})
 	if err != nil {
@@ -49,7 +59,7 @@ func New(t testing.TB, topology bus.Topology) *bus.Bus {
 // Provision makes streams and consumers.
 func Provision(t testing.TB, cfg bus.Config, topology bus.Topology) {
 	t.Helper()
-	b, err := bus.Dial(t.Context(), cfg, "provisioner", zap.NewNop())
+	b, err := bus.Dial(t.Context(), cfg, bus.Provisioner, zap.NewNop())
 	if err != nil {
 		t.Fatalf("dial: %v", err)
 	}
@@ -68,4 +78,16 @@ func Connect(t testing.TB, cfg bus.Config, name string) *bus.Bus {
 	}
 	t.Cleanup(b.Close)
 	return b
+}
+
+// WithDataKeys returns cfg with a new key-encryption key before those it has.
+func WithDataKeys(t testing.TB, cfg bus.Config) bus.Config {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "data-key")
+	if err := os.WriteFile(path, []byte(seal.GenerateKEK().Reveal()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	entry := "test-" + strconv.Itoa(len(cfg.DataKeys)) + "=file:" + path
+	cfg.DataKeys = append([]string{entry}, cfg.DataKeys...)
+	return cfg
 }

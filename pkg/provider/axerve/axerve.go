@@ -28,6 +28,7 @@ type Client struct {
 
 var (
 	_ provider.Provider         = (*Client)(nil)
+	_ provider.Bookkeeper       = (*Client)(nil)
 	_ provider.CallbackVerifier = (*Client)(nil)
 	_ provider.ReturnVerifier   = (*Client)(nil)
 	_ provider.CallbackParser   = (*Parser)(nil)

@@ -246,3 +246,12 @@ func (g *gateway) lie(on bool) {
 	defer g.mu.Unlock()
 	g.lying = on
 }
+
+func (g *gateway) ByHand(c provider.Call, k payment.Kind, amount int64) error {
+	if k == payment.Refund {
+		return g.sim.BackRefund(shop, c.Operation.Attempt.Key, amount)
+	}
+	return g.sim.BackOffice(shop, c.Operation.Attempt.Key, k == payment.Capture)
+}
+
+func (g *gateway) Forget(c provider.Call) error { return g.sim.Forget(shop, c.Operation.Attempt.Key) }

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/payloom/payloom/pkg/conf"
 	"github.com/payloom/payloom/pkg/payment"
@@ -84,7 +87,7 @@ func (p *Parser) authentic(body []byte, macNeeded bool) (reply, error) {
 		}
 		m := paygate.ParseMessage(plaintext)
 		r := reply{fields: m.Map()}
-		if p.vouchedFor(r, macNeeded) && !repeats(m) {
+		if p.vouchedFor(r, macNeeded) && !repeats(m) && !mangled(plaintext) {
 			return r, nil
 		}
 	}
@@ -131,6 +134,34 @@ func repeats(m paygate.Message) bool {
 	}
 	return false
 }
+
+var (
+	fieldName  = regexp.MustCompile(`^[0-9A-Za-z_.-]{1,64}$`)
+	xidPattern = regexp.MustCompile(`^[0-9A-Za-z]{1,64}$`)
+)
+
+// mangled tells whether a message has what Paygate never writes. Its MAC covers five
+// fields only: whoever changes a block of the rest, which the buyer's browser has
+// seen, gets eight bytes that he cannot choose.
+func mangled(plaintext string) bool {
+	plaintext = strings.TrimRight(plaintext, " \x00") // padding
+	if strings.ContainsFunc(plaintext, unwritten) || !utf8.ValidString(plaintext) {
+		return true
+	}
+	for part := range strings.SplitSeq(plaintext, "&") {
+		name, value, found := strings.Cut(part, "=")
+		if part != "" && (!found || !fieldName.MatchString(name)) {
+			return true
+		}
+		if strings.EqualFold(name, "XID") && !xidPattern.MatchString(strings.TrimSpace(value)) {
+			return true
+		}
+	}
+	return false
+}
+
+// unwritten tells whether r is a character that no text has.
+func unwritten(r rune) bool { return unicode.IsControl(r) && !strings.ContainsRune("\r\n\t", r) }
 
 // paymentOf returns the payment whose TransID r carries: the part before the
 // attempt's number.
@@ -209,11 +240,21 @@ func confirmed(r reply, kind payment.Kind, result payment.Result) payment.Result
 	return result
 }
 
-// dedup names a message by what makes it another one.
+// dedup names a message by what makes it another one: what the MAC covers, and the
+// running totals. Of a message that the buyer's browser sees as well, the rest can be
+// rearranged without end, and each of those would be stored; so the id of a step
+// counts only in the notifies of follow-ups, which no browser sees.
 func (p *Parser) dedup(r reply) string {
 	h := sha256.New()
-	for _, name := range []string{"PayID", "XID", "NotificationType", "Status", "Code", "AmountAuth", "AmountCap", "AmountCred"} {
-		_, _ = io.WriteString(h, r.get(name)+"\x00")
+	parts := []string{r.get("PayID"), r.get("NotificationType"), r.get("Status"), r.get("Code")}
+	if r.totals() != nil {
+		parts = append(parts, r.get("AmountAuth"), r.get("AmountCap"), r.get("AmountCred"))
+	}
+	if r.get("NotificationType") != "" && (r.totals() == nil || r.code() != paygate.Success) {
+		parts = append(parts, r.get("XID"))
+	}
+	for _, part := range parts {
+		_, _ = io.WriteString(h, part+"\x00")
 	}
 	_, _ = io.WriteString(h, p.merchantID)
 	return hex.EncodeToString(h.Sum(nil)[:16])

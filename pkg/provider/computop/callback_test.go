@@ -399,9 +399,15 @@ func TestParseCallback_Dedup(t *testing.T) {
 	if first == "" || first != dedup(map[string]string{"Description": "other words", "NewParam": "x"}) {
 		t.Error("a repeat has another key")
 	}
+	if first != dedup(map[string]string{"XID": xidNext}) {
+		t.Error("another step with the same totals has another key: strangers can make those")
+	}
 	seen := map[string]string{first: "first"}
+	refused := func(step string) map[string]string {
+		return map[string]string{"XID": step, "NotificationType": "CaptureNotification", "Code": "22520100", "Status": "FAILED"}
+	}
 	for name, change := range map[string]map[string]string{
-		"step": {"XID": xidNext}, "status": {"Status": "OK"}, "code": {"Code": "22520100", "Status": "FAILED"},
+		"refused step": refused(xidAuth), "refused step after it": refused(xidNext), "status": {"Status": "OK"}, "code": {"Code": "22520100", "Status": "FAILED"},
 		"total": {"AmountCap": "13490"}, "type": {"NotificationType": "CaptureNotification", "AmountCap": "2"}, "payment": {"PayID": strings.Repeat("c", 32)},
 	} {
 		key := dedup(change)
@@ -409,6 +415,35 @@ func TestParseCallback_Dedup(t *testing.T) {
 			t.Errorf("another %s has the key of %s", name, other)
 		}
 		seen[key] = name
+	}
+}
+
+// TestParseCallback_Mangled: five fields are all that the MAC covers, and a stranger
+// who changes a block of the rest gets what Paygate never writes.
+func TestParseCallback_Mangled(t *testing.T) {
+	t.Parallel()
+	p := mustParser(t, testConfig("https://paygate.example"))
+	for name, change := range map[string]map[string]string{
+		"a control character":          {"Description": "succ\x07ss"},
+		"one of the upper half":        {"Description": "succ\u0085ss"},
+		"a name that is none":          {"Descr\u00f6ption": "x"},
+		"a name with a blank":          {"Amount Auth": "1"},
+		"a step that cannot be one":    {"XID": "0123456789abcdef0123456\u00e6\u00f889abcdef"},
+		"a step with a sign in it":     {"XID": "0123456789abcdef01234567/9abcdef"},
+		"nothing":                      nil,
+		"a part that is no field":      {"Description": "succ&ess"},
+		"a description with an eszett": {"Description": "Stra\u00dfe"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := p.ParseCallback(nil, mustNotify(t, authNotify(change)...))
+			if good := change == nil || strings.Contains(change["Description"], "\u00df"); good != (err == nil) {
+				t.Errorf("%v", err)
+			}
+			if err != nil && !errors.Is(err, provider.ErrForged) {
+				t.Errorf("%v, want forged", err)
+			}
+		})
 	}
 }
 

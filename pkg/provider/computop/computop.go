@@ -21,6 +21,7 @@ type Client struct {
 
 var (
 	_ provider.Provider       = (*Client)(nil)
+	_ provider.Bookkeeper     = (*Client)(nil)
 	_ provider.CallbackParser = (*Parser)(nil)
 	_ provider.ReturnParser   = (*Parser)(nil)
 )

@@ -237,3 +237,16 @@ func (p *paygateSim) lie(on bool) {
 	defer p.mu.Unlock()
 	p.lying = on
 }
+
+func (p *paygateSim) ByHand(c provider.Call, k payment.Kind, amount int64) error {
+	act := map[payment.Kind]computopsim.Clerk{
+		payment.Capture: computopsim.ClerkCaptures, payment.Refund: computopsim.ClerkRefunds, payment.Cancel: computopsim.ClerkReverses,
+	}[k]
+	_, err := p.sim.BackOffice(mid, c.Operation.Attempt.Key, act, amount)
+	return err
+}
+
+func (p *paygateSim) Forget(c provider.Call) error {
+	_, err := p.sim.BackOffice(mid, c.Operation.Attempt.Key, computopsim.ClerkForgets, 0)
+	return err
+}

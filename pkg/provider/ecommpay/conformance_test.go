@@ -205,3 +205,13 @@ func (g *gateSim) lie(on bool) {
 	defer g.mu.Unlock()
 	g.lying = on
 }
+
+func (g *gateSim) ByHand(c provider.Call, _ payment.Kind, _ int64) error {
+	_, err := g.sim.Act(project, c.Operation.Attempt.Key, ecommpaysim.ActTakeBack, "")
+	return err
+}
+
+func (g *gateSim) Forget(c provider.Call) error {
+	_, err := g.sim.Act(project, c.Operation.Attempt.Key, ecommpaysim.ActForget, "")
+	return err
+}

@@ -401,8 +401,10 @@ func (f *Fake) totals(id payment.ID) payment.Totals {
 		case payment.Refund:
 			t.Refunded += e.Amount.Minor
 		case payment.Cancel:
-			t.Authorized = 0
-		case payment.UpdateAmount, payment.Payout, payment.Sync:
+			t.Authorized, t.Captured = 0, 0
+		case payment.Payout:
+			t.Authorized, t.Captured = t.Authorized+e.Amount.Minor, t.Captured+e.Amount.Minor
+		case payment.UpdateAmount, payment.Sync:
 		}
 	}
 	return t
@@ -483,4 +485,42 @@ func (f *Fake) Sessions() map[payment.ID]int64 {
 		amounts[id] = f.sessions[id].amount
 	}
 	return amounts
+}
+
+// Books implements provider.Bookkeeper by the ledger of effects. A payment without
+// any is not found.
+func (f *Fake) Books(_ context.Context, c provider.Call) (payment.Statement, error) {
+	f.mu.Lock()
+	f.asked++
+	down, found := f.down, false
+	for _, e := range f.effects {
+		found = found || e.Payment == paymentOf(c)
+	}
+	f.mu.Unlock()
+	if down {
+		return payment.Statement{}, unknown(errors.New("fake: inquiries are down"))
+	}
+	return payment.Statement{Found: found, Currency: c.Payment.Amount.Currency, Totals: f.totals(paymentOf(c))}, nil
+}
+
+// ByHand adds an effect that nobody asked for, as a clerk would, and tells nobody.
+func (f *Fake) ByHand(e Effect) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	e.Ref, e.At = f.newRef(), time.Now()
+	f.effects = append(f.effects, e)
+}
+
+// Undo takes a payment's last effect of a kind back, as a clerk would, and reports
+// whether there was one.
+func (f *Fake) Undo(id payment.ID, k payment.Kind) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i, e := range slices.Backward(f.effects) {
+		if e.Payment == id && e.Kind == k {
+			f.effects = slices.Delete(f.effects, i, i+1)
+			return true
+		}
+	}
+	return false
 }

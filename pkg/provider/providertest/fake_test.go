@@ -204,3 +204,32 @@ func TestFake_Finish(t *testing.T) {
 		t.Errorf("%+v, %v", cb, err)
 	}
 }
+
+// ByHand adds what is left of k, or takes a payout back.
+func (s *fakeSim) ByHand(c provider.Call, k payment.Kind, amount int64) error {
+	p := c.Payment
+	if c.Operation.Kind == payment.Payout {
+		k = payment.Cancel
+	}
+	if amount == 0 {
+		amount = map[payment.Kind]int64{payment.Capture: p.Authorized - p.Captured, payment.Refund: p.Captured - p.Refunded}[k]
+	}
+	s.Fake.ByHand(providertest.Effect{Payment: p.ID, Kind: k, Amount: payment.Money{Minor: amount, Currency: p.Amount.Currency}})
+	return nil
+}
+
+func (s *fakeSim) Forget(c provider.Call) error {
+	for _, op := range c.Payment.Operations {
+		if err := s.undo(c.Payment.ID, op.Kind); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *fakeSim) undo(id payment.ID, k payment.Kind) error {
+	if !s.Undo(id, k) {
+		return errors.New("nothing to take back")
+	}
+	return nil
+}

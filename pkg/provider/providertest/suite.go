@@ -77,6 +77,7 @@ func rows() []row {
 		{"amounts are exact or refused", amounts},
 		{"callbacks: valid, repeated, flipped, forged, empty, huge", callbacks},
 		{"callback and inquiry tell the same story", sameStory},
+		{"books agree, but for what was done by hand", books},
 		{"nobody learns a secret", secrets},
 		{"fifty at once", fiftyAtOnce},
 		{"no configuration is refused by field", zero},

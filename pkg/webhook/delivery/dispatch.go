@@ -10,6 +10,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/payloom/payloom/pkg/account"
+	"github.com/payloom/payloom/pkg/payment"
+	"github.com/payloom/payloom/pkg/wire"
 )
 
 // Accounts are the accounts in force: an *account.Live.
@@ -21,10 +23,14 @@ type Options struct {
 	PerEndpoint int              // messages under way to one endpoint, of each replica; 0: 4
 	Keep        time.Duration    // how long rows stay that are done with; 0: 30 days
 	Roots       *x509.CertPool   // authorities of the endpoints' certificates; nil: the system's
+	Keys        Keys             // nil: what is sealed is left out of messages
 	Clock       func() time.Time // nil: time.Now
 	Stats       *Stats           // nil: of its own
 	Log         *zap.Logger      // nil: none
 }
+
+// Keys returns how the keys of a payment's personal data are found: bus.Finder.
+type Keys func(ctx context.Context, m payment.Merchant, id payment.ID) wire.Finder
 
 // lease is how long a message is somebody's: an attempt, and the note of it.
 const lease = sendTimeout + 2*noteTimeout
@@ -220,7 +226,11 @@ func (d *Dispatcher) attempt(ctx context.Context, j job) {
 	}
 	ctx = context.WithoutCancel(ctx)
 	start := time.Now()
-	a := d.sender.send(ctx, w, j.message, j.body, d.opts.Clock())
+	body, err := d.whole(ctx, j)
+	a := answer{reason: reasonNoKey}
+	if err == nil {
+		a = d.sender.send(ctx, w, j.message, body, d.opts.Clock())
+	}
 	d.opts.Stats.attempt(a, time.Since(start))
 	if err := d.note(ctx, j, a); err != nil {
 		d.opts.Log.Warn("webhook will be sent again: nobody could note what came of it",

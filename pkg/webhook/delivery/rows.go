@@ -74,6 +74,11 @@ type job struct {
 	Key
 	message string
 	body    []byte
+	// What body leaves out, and whose it is.
+	personal []byte
+	payment  payment.ID
+	version  uint64
+
 	attempt int
 	created time.Time
 	expires time.Time
@@ -89,13 +94,13 @@ FROM (SELECT merchant, endpoint, message_id FROM webhook_deliveries
 		AND (k.disabled_at IS NOT NULL OR k.hold_until > $3))
 	ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED) t
 WHERE d.merchant = t.merchant AND d.endpoint = t.endpoint AND d.message_id = t.message_id
-RETURNING d.message_id, d.body, d.attempts, d.created_at, d.expires_at`
+RETURNING d.message_id, d.body, d.personal, d.payment_id, d.version, d.attempts, d.created_at, d.expires_at`
 
 // take returns a message to send now, and false when there is none.
 func (r rows) take(ctx context.Context, k Key, now time.Time, lease time.Duration) (job, bool, error) {
 	j := job{Key: k}
 	err := r.pool.QueryRow(ctx, takeSQL, string(k.Merchant), k.Endpoint, now, now.Add(lease)).
-		Scan(&j.message, &j.body, &j.attempt, &j.created, &j.expires)
+		Scan(&j.message, &j.body, &j.personal, &j.payment, &j.version, &j.attempt, &j.created, &j.expires)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return job{}, false, nil
 	}
@@ -121,7 +126,7 @@ type execer interface {
 
 // deliveredSQL does not mind which attempt it was: the endpoint has the message.
 const deliveredSQL = `
-UPDATE webhook_deliveries SET state = 'delivered', done_at = $4, last_status = $5, last_error = '', body = ''
+UPDATE webhook_deliveries SET state = 'delivered', done_at = $4, last_status = $5, last_error = '', body = '', personal = NULL
 WHERE merchant = $1 AND endpoint = $2 AND message_id = $3 AND state <> 'delivered'`
 
 func (r rows) delivered(ctx context.Context, j job, now time.Time, a answer) error {

@@ -36,6 +36,7 @@ const (
 	reasonStatus     reason = "status"
 	reasonGone       reason = "gone"
 	reasonInvalid    reason = "invalid_url"
+	reasonNoKey      reason = "no_data_key" // personal data cannot be opened now
 )
 
 // answer is what came of an attempt.

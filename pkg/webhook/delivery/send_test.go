@@ -187,7 +187,7 @@ func TestNext(t *testing.T) {
 
 func TestReasons_AreWords(t *testing.T) {
 	t.Parallel()
-	for _, r := range []reason{reasonTimeout, reasonConnection, reasonName, reasonTLS, reasonBlocked, reasonRedirect, reasonStatus, reasonGone, reasonInvalid} {
+	for _, r := range []reason{reasonTimeout, reasonConnection, reasonName, reasonTLS, reasonBlocked, reasonRedirect, reasonStatus, reasonGone, reasonInvalid, reasonNoKey} {
 		if strings.Trim(string(r), "abcdefghijklmnopqrstuvwxyz_") != "" || r == "" {
 			t.Errorf("%s is no word", fmt.Sprintf("%q", string(r)))
 		}

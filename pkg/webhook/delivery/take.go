@@ -169,31 +169,35 @@ type deliveries struct {
 	version                                    []int64
 	stream                                     []string
 	seq                                        []int64
-	body                                       [][]byte
+	body, personal                             [][]byte
 	eventAt                                    []time.Time
 }
 
 func (d *deliveries) add(w *account.Webhook, m bus.Message, rec wire.Record) error {
-	b, _ := webhook.Message(rec.Event, rec.After, w.Personal)
+	b, _ := webhook.Message(rec.Event, rec.After, w.Personal && rec.Sealed == nil)
 	body, err := b.Marshal()
 	if err != nil {
 		return err
+	}
+	var personal []byte // put in when the message is sent
+	if w.Personal {
+		personal = rec.Sealed
 	}
 	e := rec.Event
 	d.merchant, d.endpoint, d.message = append(d.merchant, string(w.Merchant)), append(d.endpoint, w.ID), append(d.message, webhook.MessageID(e))
 	d.kind, d.payment, d.version = append(d.kind, string(b.Type)), append(d.payment, string(e.Payment)), append(d.version, int64(e.Version))
 	d.stream, d.seq = append(d.stream, m.Stream), append(d.seq, int64(m.Seq))
-	d.body, d.eventAt = append(d.body, body), append(d.eventAt, m.Time)
+	d.body, d.personal, d.eventAt = append(d.body, body), append(d.personal, personal), append(d.eventAt, m.Time)
 	return nil
 }
 
 // insertSQL does not mind a row that is there: a checkpoint may have been set back.
 const insertSQL = `
 INSERT INTO webhook_deliveries (merchant, endpoint, message_id, type, payment_id, version, stream, seq, body, state, attempts,
-	due_at, expires_at, event_at, created_at, last_status, last_error)
-SELECT merchant, endpoint, message_id, type, payment_id, version, stream, seq, body, 'pending', 0, $11, $12, event_at, $11, 0, ''
-FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::bigint[], $9::bytea[], $10::timestamptz[])
-	AS r (merchant, endpoint, message_id, type, payment_id, version, stream, seq, body, event_at)
+	due_at, expires_at, event_at, created_at, last_status, last_error, personal)
+SELECT merchant, endpoint, message_id, type, payment_id, version, stream, seq, body, 'pending', 0, $11, $12, event_at, $11, 0, '', personal
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::bigint[], $9::bytea[], $10::timestamptz[], $13::bytea[])
+	AS r (merchant, endpoint, message_id, type, payment_id, version, stream, seq, body, event_at, personal)
 ON CONFLICT DO NOTHING`
 
 func (d *deliveries) insert(ctx context.Context, tx pgx.Tx, now time.Time) error {
@@ -201,7 +205,7 @@ func (d *deliveries) insert(ctx context.Context, tx pgx.Tx, now time.Time) error
 		return nil
 	}
 	_, err := tx.Exec(ctx, insertSQL, d.merchant, d.endpoint, d.message, d.kind, d.payment, d.version, d.stream, d.seq, d.body, d.eventAt,
-		now, now.Add(Horizon))
+		now, now.Add(Horizon), d.personal)
 	if err != nil {
 		return fmt.Errorf("write deliveries: %w", err)
 	}

@@ -54,16 +54,19 @@ func (c *clock) set(t time.Time) {
 
 // world is a broker, a database, endpoints and a clock.
 type world struct {
-	bus   *bus.Bus
-	dsn   string
-	pool  *pgxpool.Pool
-	clock *clock
-	yaml  []string // a merchant each
+	broker bus.Config
+	bus    *bus.Bus
+	dsn    string
+	pool   *pgxpool.Pool
+	clock  *clock
+	yaml   []string // a merchant each
 }
 
 func newWorld(t *testing.T, shards int) *world {
 	t.Helper()
-	w := &world{dsn: testkit.Postgres(t), clock: newClock(), bus: bustest.New(t, bus.Topology{Shards: shards})}
+	cfg := bustest.Server(t)
+	bustest.Provision(t, cfg, bus.Topology{Shards: shards})
+	w := &world{dsn: testkit.Postgres(t), clock: newClock(), broker: cfg, bus: bustest.Connect(t, cfg, "test")}
 	w.pool = w.open(t)
 	return w
 }

@@ -171,7 +171,10 @@ type StoredCallback struct {
 	// The payment it speaks of; empty while nobody knows.
 	PaymentId string `protobuf:"bytes,42,opt,name=payment_id,json=paymentId,proto3" json:"payment_id,omitempty"`
 	// The same for repeats of one message; differs between messages.
-	Dedup         string `protobuf:"bytes,43,opt,name=dedup,proto3" json:"dedup,omitempty"`
+	Dedup string `protobuf:"bytes,43,opt,name=dedup,proto3" json:"dedup,omitempty"`
+	// What came in, which is then not in its own fields: a StoredCallback that has
+	// header, body and query only. Its key is that of the day in received_at.
+	Sealed        *Sealed `protobuf:"bytes,60,opt,name=sealed,proto3" json:"sealed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -325,6 +328,13 @@ func (x *StoredCallback) GetDedup() string {
 	return ""
 }
 
+func (x *StoredCallback) GetSealed() *Sealed {
+	if x != nil {
+		return x.Sealed
+	}
+	return nil
+}
+
 // HeaderValues are the values of one header field, in order. They need not be
 // UTF-8.
 type HeaderValues struct {
@@ -377,7 +387,7 @@ var File_payloom_v1_callback_proto protoreflect.FileDescriptor
 const file_payloom_v1_callback_proto_rawDesc = "" +
 	"\n" +
 	"\x19payloom/v1/callback.proto\x12\n" +
-	"payloom.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8f\x05\n" +
+	"payloom.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17payloom/v1/sealed.proto\"\xbb\x05\n" +
 	"\x0eStoredCallback\x12%\n" +
 	"\x0eschema_version\x18\x01 \x01(\rR\rschemaVersion\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x1a\n" +
@@ -397,7 +407,8 @@ const file_payloom_v1_callback_proto_rawDesc = "" +
 	"\x06reason\x18) \x01(\tR\x06reason\x12\x1d\n" +
 	"\n" +
 	"payment_id\x18* \x01(\tR\tpaymentId\x12\x14\n" +
-	"\x05dedup\x18+ \x01(\tR\x05dedup\x1aS\n" +
+	"\x05dedup\x18+ \x01(\tR\x05dedup\x12*\n" +
+	"\x06sealed\x18< \x01(\v2\x12.payloom.v1.SealedR\x06sealed\x1aS\n" +
 	"\vHeaderEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12.\n" +
 	"\x05value\x18\x02 \x01(\v2\x18.payloom.v1.HeaderValuesR\x05value:\x028\x01\"&\n" +
@@ -434,18 +445,20 @@ var file_payloom_v1_callback_proto_goTypes = []any{
 	(*HeaderValues)(nil),          // 3: payloom.v1.HeaderValues
 	nil,                           // 4: payloom.v1.StoredCallback.HeaderEntry
 	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
+	(*Sealed)(nil),                // 6: payloom.v1.Sealed
 }
 var file_payloom_v1_callback_proto_depIdxs = []int32{
 	0, // 0: payloom.v1.StoredCallback.kind:type_name -> payloom.v1.CallbackKind
 	4, // 1: payloom.v1.StoredCallback.header:type_name -> payloom.v1.StoredCallback.HeaderEntry
 	5, // 2: payloom.v1.StoredCallback.received_at:type_name -> google.protobuf.Timestamp
 	1, // 3: payloom.v1.StoredCallback.verdict:type_name -> payloom.v1.CallbackVerdict
-	3, // 4: payloom.v1.StoredCallback.HeaderEntry.value:type_name -> payloom.v1.HeaderValues
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	6, // 4: payloom.v1.StoredCallback.sealed:type_name -> payloom.v1.Sealed
+	3, // 5: payloom.v1.StoredCallback.HeaderEntry.value:type_name -> payloom.v1.HeaderValues
+	6, // [6:6] is the sub-list for method output_type
+	6, // [6:6] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_payloom_v1_callback_proto_init() }
@@ -453,6 +466,7 @@ func file_payloom_v1_callback_proto_init() {
 	if File_payloom_v1_callback_proto != nil {
 		return
 	}
+	file_payloom_v1_sealed_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -308,7 +308,11 @@ type Command struct {
 	// For authorize, and only for it.
 	Authorization *Authorization `protobuf:"bytes,30,opt,name=authorization,proto3" json:"authorization,omitempty"`
 	// For payout, and only for it.
-	Beneficiary   *Beneficiary `protobuf:"bytes,31,opt,name=beneficiary,proto3" json:"beneficiary,omitempty"`
+	Beneficiary *Beneficiary `protobuf:"bytes,31,opt,name=beneficiary,proto3" json:"beneficiary,omitempty"`
+	// The personal data, which is then not in its own fields: a Command that has
+	// description, statement_text, authorization.return_urls and beneficiary only.
+	// Who publishes a command without the key leaves it out.
+	Sealed        *Sealed `protobuf:"bytes,60,opt,name=sealed,proto3" json:"sealed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -437,6 +441,13 @@ func (x *Command) GetAuthorization() *Authorization {
 func (x *Command) GetBeneficiary() *Beneficiary {
 	if x != nil {
 		return x.Beneficiary
+	}
+	return nil
+}
+
+func (x *Command) GetSealed() *Sealed {
+	if x != nil {
+		return x.Sealed
 	}
 	return nil
 }
@@ -823,7 +834,7 @@ var File_payloom_v1_command_proto protoreflect.FileDescriptor
 const file_payloom_v1_command_proto_rawDesc = "" +
 	"\n" +
 	"\x18payloom/v1/command.proto\x12\n" +
-	"payloom.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16payloom/v1/money.proto\"\xfd\f\n" +
+	"payloom.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16payloom/v1/money.proto\x1a\x17payloom/v1/sealed.proto\"\xa9\r\n" +
 	"\aCommand\x12.\n" +
 	"\x0eschema_version\x18\x01 \x01(\rB\a\xbaH\x04*\x02\b\x01R\rschemaVersion\x124\n" +
 	"\n" +
@@ -841,7 +852,8 @@ const file_payloom_v1_command_proto_rawDesc = "" +
 	"\x0estatement_text\x18\x15 \x01(\tB\x1d\xbaH\x1ar\x18\x18\x102\x14^[^\\p{Cc}\\x{FFFD}]*$R\rstatementText\x12;\n" +
 	"\treference\x18\x16 \x01(\tB\x1d\xbaH\x1ar\x18\x18\x1e2\x14^[^\\p{Cc}\\x{FFFD}]*$R\treference\x12?\n" +
 	"\rauthorization\x18\x1e \x01(\v2\x19.payloom.v1.AuthorizationR\rauthorization\x129\n" +
-	"\vbeneficiary\x18\x1f \x01(\v2\x17.payloom.v1.BeneficiaryR\vbeneficiary:\xde\x06\xbaH\xda\x06\x1al\n" +
+	"\vbeneficiary\x18\x1f \x01(\v2\x17.payloom.v1.BeneficiaryR\vbeneficiary\x12*\n" +
+	"\x06sealed\x18< \x01(\v2\x12.payloom.v1.SealedR\x06sealed:\xde\x06\xbaH\xda\x06\x1al\n" +
 	"\x0famount.required\x12$is required for this kind of command\x1a3!(this.kind in [1, 2, 3, 4, 6]) || has(this.amount)\x1a\xe7\x01\n" +
 	"\x15amount.value.positive\x12\x16must be greater than 0\x1a\xb5\x01!(this.kind in [1, 2, 3, 4, 6]) || !has(this.amount) || this.amount.value != 0 || (has(this.authorization) && has(this.authorization.recurring) && this.authorization.recurring.only)\x1aj\n" +
 	"\x10amount.forbidden\x12)must be left out for this kind of command\x1a+!(this.kind in [5, 7]) || !has(this.amount)\x1a^\n" +
@@ -951,23 +963,25 @@ var file_payloom_v1_command_proto_goTypes = []any{
 	(*Recurring)(nil),     // 7: payloom.v1.Recurring
 	(*Beneficiary)(nil),   // 8: payloom.v1.Beneficiary
 	(*Money)(nil),         // 9: payloom.v1.Money
+	(*Sealed)(nil),        // 10: payloom.v1.Sealed
 }
 var file_payloom_v1_command_proto_depIdxs = []int32{
 	0,  // 0: payloom.v1.Command.kind:type_name -> payloom.v1.Kind
 	9,  // 1: payloom.v1.Command.amount:type_name -> payloom.v1.Money
 	5,  // 2: payloom.v1.Command.authorization:type_name -> payloom.v1.Authorization
 	8,  // 3: payloom.v1.Command.beneficiary:type_name -> payloom.v1.Beneficiary
-	1,  // 4: payloom.v1.Authorization.method:type_name -> payloom.v1.Method
-	2,  // 5: payloom.v1.Authorization.capture:type_name -> payloom.v1.CaptureMode
-	6,  // 6: payloom.v1.Authorization.return_urls:type_name -> payloom.v1.ReturnURLs
-	7,  // 7: payloom.v1.Authorization.recurring:type_name -> payloom.v1.Recurring
-	3,  // 8: payloom.v1.Recurring.cycle:type_name -> payloom.v1.Cycle
-	9,  // 9: payloom.v1.Recurring.amount:type_name -> payloom.v1.Money
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	10, // 4: payloom.v1.Command.sealed:type_name -> payloom.v1.Sealed
+	1,  // 5: payloom.v1.Authorization.method:type_name -> payloom.v1.Method
+	2,  // 6: payloom.v1.Authorization.capture:type_name -> payloom.v1.CaptureMode
+	6,  // 7: payloom.v1.Authorization.return_urls:type_name -> payloom.v1.ReturnURLs
+	7,  // 8: payloom.v1.Authorization.recurring:type_name -> payloom.v1.Recurring
+	3,  // 9: payloom.v1.Recurring.cycle:type_name -> payloom.v1.Cycle
+	9,  // 10: payloom.v1.Recurring.amount:type_name -> payloom.v1.Money
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_payloom_v1_command_proto_init() }
@@ -976,6 +990,7 @@ func file_payloom_v1_command_proto_init() {
 		return
 	}
 	file_payloom_v1_money_proto_init()
+	file_payloom_v1_sealed_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

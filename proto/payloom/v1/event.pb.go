@@ -204,7 +204,13 @@ type Event struct {
 	//	*Event_CallbackConfirmed
 	//	*Event_LateOutcome
 	//	*Event_Synced
+	//	*Event_Unfrozen
+	//	*Event_ReconcileBreak
 	Data isEvent_Data `protobuf_oneof:"data"`
+	// The personal data of what happened, which is then not in its own fields: an
+	// Event that has attempt_started.terms.return_urls or buyer_details_received.buyer
+	// only.
+	Sealed *Sealed `protobuf:"bytes,60,opt,name=sealed,proto3" json:"sealed,omitempty"`
 	// The payment after this event.
 	Snapshot      *Payment `protobuf:"bytes,100,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -471,6 +477,31 @@ func (x *Event) GetSynced() *Synced {
 	return nil
 }
 
+func (x *Event) GetUnfrozen() *Unfrozen {
+	if x != nil {
+		if x, ok := x.Data.(*Event_Unfrozen); ok {
+			return x.Unfrozen
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetReconcileBreak() *ReconcileBreak {
+	if x != nil {
+		if x, ok := x.Data.(*Event_ReconcileBreak); ok {
+			return x.ReconcileBreak
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetSealed() *Sealed {
+	if x != nil {
+		return x.Sealed
+	}
+	return nil
+}
+
 func (x *Event) GetSnapshot() *Payment {
 	if x != nil {
 		return x.Snapshot
@@ -567,6 +598,16 @@ type Event_Synced struct {
 	Synced *Synced `protobuf:"bytes,36,opt,name=synced,proto3,oneof"`
 }
 
+type Event_Unfrozen struct {
+	// A person has dealt with what froze the payment.
+	Unfrozen *Unfrozen `protobuf:"bytes,37,opt,name=unfrozen,proto3,oneof"`
+}
+
+type Event_ReconcileBreak struct {
+	// Payment and provider differ, or no longer do.
+	ReconcileBreak *ReconcileBreak `protobuf:"bytes,38,opt,name=reconcile_break,json=reconcileBreak,proto3,oneof"`
+}
+
 func (*Event_AttemptStarted) isEvent_Data() {}
 
 func (*Event_AttemptNotSent) isEvent_Data() {}
@@ -600,6 +641,10 @@ func (*Event_CallbackConfirmed) isEvent_Data() {}
 func (*Event_LateOutcome) isEvent_Data() {}
 
 func (*Event_Synced) isEvent_Data() {}
+
+func (*Event_Unfrozen) isEvent_Data() {}
+
+func (*Event_ReconcileBreak) isEvent_Data() {}
 
 // AttemptStarted is the intent: stored before one byte goes to the provider.
 type AttemptStarted struct {
@@ -1778,6 +1823,54 @@ func (x *Synced) GetTotals() *Totals {
 	return nil
 }
 
+// Unfrozen says that a person has dealt with the late outcomes that froze the
+// payment, and that it goes on.
+type Unfrozen struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The provider's ids of what was dealt with: told again, they freeze the payment no
+	// more.
+	Refs          []string `protobuf:"bytes,1,rep,name=refs,proto3" json:"refs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Unfrozen) Reset() {
+	*x = Unfrozen{}
+	mi := &file_payloom_v1_event_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Unfrozen) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Unfrozen) ProtoMessage() {}
+
+func (x *Unfrozen) ProtoReflect() protoreflect.Message {
+	mi := &file_payloom_v1_event_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Unfrozen.ProtoReflect.Descriptor instead.
+func (*Unfrozen) Descriptor() ([]byte, []int) {
+	return file_payloom_v1_event_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Unfrozen) GetRefs() []string {
+	if x != nil {
+		return x.Refs
+	}
+	return nil
+}
+
 // Totals are a provider's running totals of a payment, in minor units.
 type Totals struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1793,7 +1886,7 @@ type Totals struct {
 
 func (x *Totals) Reset() {
 	*x = Totals{}
-	mi := &file_payloom_v1_event_proto_msgTypes[18]
+	mi := &file_payloom_v1_event_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1805,7 +1898,7 @@ func (x *Totals) String() string {
 func (*Totals) ProtoMessage() {}
 
 func (x *Totals) ProtoReflect() protoreflect.Message {
-	mi := &file_payloom_v1_event_proto_msgTypes[18]
+	mi := &file_payloom_v1_event_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1818,7 +1911,7 @@ func (x *Totals) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Totals.ProtoReflect.Descriptor instead.
 func (*Totals) Descriptor() ([]byte, []int) {
-	return file_payloom_v1_event_proto_rawDescGZIP(), []int{18}
+	return file_payloom_v1_event_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Totals) GetAuthorized() int64 {
@@ -1842,12 +1935,59 @@ func (x *Totals) GetRefunded() int64 {
 	return 0
 }
 
+// ReconcileBreak says that a payment and its provider's books differ, or no longer
+// do, or that a person has accepted that they do. It moves neither money nor state.
+type ReconcileBreak struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The difference as it stands now.
+	Difference    *Break `protobuf:"bytes,1,opt,name=difference,proto3" json:"difference,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReconcileBreak) Reset() {
+	*x = ReconcileBreak{}
+	mi := &file_payloom_v1_event_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReconcileBreak) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReconcileBreak) ProtoMessage() {}
+
+func (x *ReconcileBreak) ProtoReflect() protoreflect.Message {
+	mi := &file_payloom_v1_event_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReconcileBreak.ProtoReflect.Descriptor instead.
+func (*ReconcileBreak) Descriptor() ([]byte, []int) {
+	return file_payloom_v1_event_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ReconcileBreak) GetDifference() *Break {
+	if x != nil {
+		return x.Difference
+	}
+	return nil
+}
+
 var File_payloom_v1_event_proto protoreflect.FileDescriptor
 
 const file_payloom_v1_event_proto_rawDesc = "" +
 	"\n" +
 	"\x16payloom/v1/event.proto\x12\n" +
-	"payloom.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18payloom/v1/command.proto\x1a\x16payloom/v1/money.proto\x1a\x18payloom/v1/payment.proto\"\xcf\r\n" +
+	"payloom.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18payloom/v1/command.proto\x1a\x16payloom/v1/money.proto\x1a\x18payloom/v1/payment.proto\x1a\x17payloom/v1/sealed.proto\"\xf6\x0e\n" +
 	"\x05Event\x12.\n" +
 	"\x0eschema_version\x18\x01 \x01(\rB\a\xbaH\x04*\x02\b\x01R\rschemaVersion\x12\x17\n" +
 	"\x02id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x02id\x12;\n" +
@@ -1879,7 +2019,10 @@ const file_payloom_v1_event_proto_rawDesc = "" +
 	"\x0emandate_issued\x18! \x01(\v2\x19.payloom.v1.MandateIssuedH\x00R\rmandateIssued\x12N\n" +
 	"\x12callback_confirmed\x18\" \x01(\v2\x1d.payloom.v1.CallbackConfirmedH\x00R\x11callbackConfirmed\x12<\n" +
 	"\flate_outcome\x18# \x01(\v2\x17.payloom.v1.LateOutcomeH\x00R\vlateOutcome\x12,\n" +
-	"\x06synced\x18$ \x01(\v2\x12.payloom.v1.SyncedH\x00R\x06synced\x127\n" +
+	"\x06synced\x18$ \x01(\v2\x12.payloom.v1.SyncedH\x00R\x06synced\x122\n" +
+	"\bunfrozen\x18% \x01(\v2\x14.payloom.v1.UnfrozenH\x00R\bunfrozen\x12E\n" +
+	"\x0freconcile_break\x18& \x01(\v2\x1a.payloom.v1.ReconcileBreakH\x00R\x0ereconcileBreak\x12*\n" +
+	"\x06sealed\x18< \x01(\v2\x12.payloom.v1.SealedR\x06sealed\x127\n" +
 	"\bsnapshot\x18d \x01(\v2\x13.payloom.v1.PaymentB\x06\xbaH\x03\xc8\x01\x01R\bsnapshotB\r\n" +
 	"\x04data\x12\x05\xbaH\x02\b\x01\"\xe4\x01\n" +
 	"\x0eAttemptStarted\x12$\n" +
@@ -1970,13 +2113,19 @@ const file_payloom_v1_event_proto_rawDesc = "" +
 	"\x06amount\x18\x05 \x01(\x03R\x06amount\"J\n" +
 	"\x06Synced\x12\x14\n" +
 	"\x05found\x18\x01 \x01(\bR\x05found\x12*\n" +
-	"\x06totals\x18\x02 \x01(\v2\x12.payloom.v1.TotalsR\x06totals\"`\n" +
+	"\x06totals\x18\x02 \x01(\v2\x12.payloom.v1.TotalsR\x06totals\"\x1e\n" +
+	"\bUnfrozen\x12\x12\n" +
+	"\x04refs\x18\x01 \x03(\tR\x04refs\"`\n" +
 	"\x06Totals\x12\x1e\n" +
 	"\n" +
 	"authorized\x18\x01 \x01(\x03R\n" +
 	"authorized\x12\x1a\n" +
 	"\bcaptured\x18\x02 \x01(\x03R\bcaptured\x12\x1a\n" +
-	"\brefunded\x18\x03 \x01(\x03R\brefunded*\x98\x01\n" +
+	"\brefunded\x18\x03 \x01(\x03R\brefunded\"K\n" +
+	"\x0eReconcileBreak\x129\n" +
+	"\n" +
+	"difference\x18\x01 \x01(\v2\x11.payloom.v1.BreakB\x06\xbaH\x03\xc8\x01\x01R\n" +
+	"difference*\x98\x01\n" +
 	"\x06Source\x12\x16\n" +
 	"\x12SOURCE_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rSOURCE_ANSWER\x10\x01\x12\x13\n" +
@@ -2006,7 +2155,7 @@ func file_payloom_v1_event_proto_rawDescGZIP() []byte {
 }
 
 var file_payloom_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_payloom_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_payloom_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_payloom_v1_event_proto_goTypes = []any{
 	(Source)(0),                   // 0: payloom.v1.Source
 	(ResultStatus)(0),             // 1: payloom.v1.ResultStatus
@@ -2028,23 +2177,27 @@ var file_payloom_v1_event_proto_goTypes = []any{
 	(*CallbackConfirmed)(nil),     // 17: payloom.v1.CallbackConfirmed
 	(*LateOutcome)(nil),           // 18: payloom.v1.LateOutcome
 	(*Synced)(nil),                // 19: payloom.v1.Synced
-	(*Totals)(nil),                // 20: payloom.v1.Totals
-	nil,                           // 21: payloom.v1.ActionRequired.RefsEntry
-	nil,                           // 22: payloom.v1.OperationPending.RefsEntry
-	nil,                           // 23: payloom.v1.OperationSucceeded.RefsEntry
-	nil,                           // 24: payloom.v1.CallbackConfirmed.RefsEntry
-	(*timestamppb.Timestamp)(nil), // 25: google.protobuf.Timestamp
-	(*Payment)(nil),               // 26: payloom.v1.Payment
-	(Kind)(0),                     // 27: payloom.v1.Kind
-	(*Money)(nil),                 // 28: payloom.v1.Money
-	(*Terms)(nil),                 // 29: payloom.v1.Terms
-	(Reason)(0),                   // 30: payloom.v1.Reason
-	(*Action)(nil),                // 31: payloom.v1.Action
-	(*Buyer)(nil),                 // 32: payloom.v1.Buyer
-	(*Mandate)(nil),               // 33: payloom.v1.Mandate
+	(*Unfrozen)(nil),              // 20: payloom.v1.Unfrozen
+	(*Totals)(nil),                // 21: payloom.v1.Totals
+	(*ReconcileBreak)(nil),        // 22: payloom.v1.ReconcileBreak
+	nil,                           // 23: payloom.v1.ActionRequired.RefsEntry
+	nil,                           // 24: payloom.v1.OperationPending.RefsEntry
+	nil,                           // 25: payloom.v1.OperationSucceeded.RefsEntry
+	nil,                           // 26: payloom.v1.CallbackConfirmed.RefsEntry
+	(*timestamppb.Timestamp)(nil), // 27: google.protobuf.Timestamp
+	(*Sealed)(nil),                // 28: payloom.v1.Sealed
+	(*Payment)(nil),               // 29: payloom.v1.Payment
+	(Kind)(0),                     // 30: payloom.v1.Kind
+	(*Money)(nil),                 // 31: payloom.v1.Money
+	(*Terms)(nil),                 // 32: payloom.v1.Terms
+	(Reason)(0),                   // 33: payloom.v1.Reason
+	(*Action)(nil),                // 34: payloom.v1.Action
+	(*Buyer)(nil),                 // 35: payloom.v1.Buyer
+	(*Mandate)(nil),               // 36: payloom.v1.Mandate
+	(*Break)(nil),                 // 37: payloom.v1.Break
 }
 var file_payloom_v1_event_proto_depIdxs = []int32{
-	25, // 0: payloom.v1.Event.at:type_name -> google.protobuf.Timestamp
+	27, // 0: payloom.v1.Event.at:type_name -> google.protobuf.Timestamp
 	0,  // 1: payloom.v1.Event.source:type_name -> payloom.v1.Source
 	3,  // 2: payloom.v1.Event.attempt_started:type_name -> payloom.v1.AttemptStarted
 	4,  // 3: payloom.v1.Event.attempt_not_sent:type_name -> payloom.v1.AttemptNotSent
@@ -2063,38 +2216,42 @@ var file_payloom_v1_event_proto_depIdxs = []int32{
 	17, // 16: payloom.v1.Event.callback_confirmed:type_name -> payloom.v1.CallbackConfirmed
 	18, // 17: payloom.v1.Event.late_outcome:type_name -> payloom.v1.LateOutcome
 	19, // 18: payloom.v1.Event.synced:type_name -> payloom.v1.Synced
-	26, // 19: payloom.v1.Event.snapshot:type_name -> payloom.v1.Payment
-	27, // 20: payloom.v1.AttemptStarted.kind:type_name -> payloom.v1.Kind
-	28, // 21: payloom.v1.AttemptStarted.amount:type_name -> payloom.v1.Money
-	29, // 22: payloom.v1.AttemptStarted.terms:type_name -> payloom.v1.Terms
-	30, // 23: payloom.v1.AttemptNotSent.reason:type_name -> payloom.v1.Reason
-	25, // 24: payloom.v1.AttemptNotSent.retry_at:type_name -> google.protobuf.Timestamp
-	31, // 25: payloom.v1.ActionRequired.action:type_name -> payloom.v1.Action
-	21, // 26: payloom.v1.ActionRequired.refs:type_name -> payloom.v1.ActionRequired.RefsEntry
-	22, // 27: payloom.v1.OperationPending.refs:type_name -> payloom.v1.OperationPending.RefsEntry
-	25, // 28: payloom.v1.OperationPending.retry_at:type_name -> google.protobuf.Timestamp
-	23, // 29: payloom.v1.OperationSucceeded.refs:type_name -> payloom.v1.OperationSucceeded.RefsEntry
-	30, // 30: payloom.v1.OperationDeclined.reason:type_name -> payloom.v1.Reason
-	30, // 31: payloom.v1.OperationFailed.reason:type_name -> payloom.v1.Reason
-	27, // 32: payloom.v1.OperationRejected.kind:type_name -> payloom.v1.Kind
-	30, // 33: payloom.v1.OperationRejected.reason:type_name -> payloom.v1.Reason
-	30, // 34: payloom.v1.OperationReversed.reason:type_name -> payloom.v1.Reason
-	30, // 35: payloom.v1.OutcomeUnknown.reason:type_name -> payloom.v1.Reason
-	25, // 36: payloom.v1.OutcomeUnknown.retry_at:type_name -> google.protobuf.Timestamp
-	30, // 37: payloom.v1.Parked.reason:type_name -> payloom.v1.Reason
-	32, // 38: payloom.v1.BuyerDetailsReceived.buyer:type_name -> payloom.v1.Buyer
-	31, // 39: payloom.v1.BuyerDetailsReceived.action:type_name -> payloom.v1.Action
-	25, // 40: payloom.v1.BuyerDetailsReceived.told_at:type_name -> google.protobuf.Timestamp
-	33, // 41: payloom.v1.MandateIssued.mandate:type_name -> payloom.v1.Mandate
-	24, // 42: payloom.v1.CallbackConfirmed.refs:type_name -> payloom.v1.CallbackConfirmed.RefsEntry
-	27, // 43: payloom.v1.LateOutcome.kind:type_name -> payloom.v1.Kind
-	1,  // 44: payloom.v1.LateOutcome.status:type_name -> payloom.v1.ResultStatus
-	20, // 45: payloom.v1.Synced.totals:type_name -> payloom.v1.Totals
-	46, // [46:46] is the sub-list for method output_type
-	46, // [46:46] is the sub-list for method input_type
-	46, // [46:46] is the sub-list for extension type_name
-	46, // [46:46] is the sub-list for extension extendee
-	0,  // [0:46] is the sub-list for field type_name
+	20, // 19: payloom.v1.Event.unfrozen:type_name -> payloom.v1.Unfrozen
+	22, // 20: payloom.v1.Event.reconcile_break:type_name -> payloom.v1.ReconcileBreak
+	28, // 21: payloom.v1.Event.sealed:type_name -> payloom.v1.Sealed
+	29, // 22: payloom.v1.Event.snapshot:type_name -> payloom.v1.Payment
+	30, // 23: payloom.v1.AttemptStarted.kind:type_name -> payloom.v1.Kind
+	31, // 24: payloom.v1.AttemptStarted.amount:type_name -> payloom.v1.Money
+	32, // 25: payloom.v1.AttemptStarted.terms:type_name -> payloom.v1.Terms
+	33, // 26: payloom.v1.AttemptNotSent.reason:type_name -> payloom.v1.Reason
+	27, // 27: payloom.v1.AttemptNotSent.retry_at:type_name -> google.protobuf.Timestamp
+	34, // 28: payloom.v1.ActionRequired.action:type_name -> payloom.v1.Action
+	23, // 29: payloom.v1.ActionRequired.refs:type_name -> payloom.v1.ActionRequired.RefsEntry
+	24, // 30: payloom.v1.OperationPending.refs:type_name -> payloom.v1.OperationPending.RefsEntry
+	27, // 31: payloom.v1.OperationPending.retry_at:type_name -> google.protobuf.Timestamp
+	25, // 32: payloom.v1.OperationSucceeded.refs:type_name -> payloom.v1.OperationSucceeded.RefsEntry
+	33, // 33: payloom.v1.OperationDeclined.reason:type_name -> payloom.v1.Reason
+	33, // 34: payloom.v1.OperationFailed.reason:type_name -> payloom.v1.Reason
+	30, // 35: payloom.v1.OperationRejected.kind:type_name -> payloom.v1.Kind
+	33, // 36: payloom.v1.OperationRejected.reason:type_name -> payloom.v1.Reason
+	33, // 37: payloom.v1.OperationReversed.reason:type_name -> payloom.v1.Reason
+	33, // 38: payloom.v1.OutcomeUnknown.reason:type_name -> payloom.v1.Reason
+	27, // 39: payloom.v1.OutcomeUnknown.retry_at:type_name -> google.protobuf.Timestamp
+	33, // 40: payloom.v1.Parked.reason:type_name -> payloom.v1.Reason
+	35, // 41: payloom.v1.BuyerDetailsReceived.buyer:type_name -> payloom.v1.Buyer
+	34, // 42: payloom.v1.BuyerDetailsReceived.action:type_name -> payloom.v1.Action
+	27, // 43: payloom.v1.BuyerDetailsReceived.told_at:type_name -> google.protobuf.Timestamp
+	36, // 44: payloom.v1.MandateIssued.mandate:type_name -> payloom.v1.Mandate
+	26, // 45: payloom.v1.CallbackConfirmed.refs:type_name -> payloom.v1.CallbackConfirmed.RefsEntry
+	30, // 46: payloom.v1.LateOutcome.kind:type_name -> payloom.v1.Kind
+	1,  // 47: payloom.v1.LateOutcome.status:type_name -> payloom.v1.ResultStatus
+	21, // 48: payloom.v1.Synced.totals:type_name -> payloom.v1.Totals
+	37, // 49: payloom.v1.ReconcileBreak.difference:type_name -> payloom.v1.Break
+	50, // [50:50] is the sub-list for method output_type
+	50, // [50:50] is the sub-list for method input_type
+	50, // [50:50] is the sub-list for extension type_name
+	50, // [50:50] is the sub-list for extension extendee
+	0,  // [0:50] is the sub-list for field type_name
 }
 
 func init() { file_payloom_v1_event_proto_init() }
@@ -2105,6 +2262,7 @@ func file_payloom_v1_event_proto_init() {
 	file_payloom_v1_command_proto_init()
 	file_payloom_v1_money_proto_init()
 	file_payloom_v1_payment_proto_init()
+	file_payloom_v1_sealed_proto_init()
 	file_payloom_v1_event_proto_msgTypes[0].OneofWrappers = []any{
 		(*Event_AttemptStarted)(nil),
 		(*Event_AttemptNotSent)(nil),
@@ -2123,6 +2281,8 @@ func file_payloom_v1_event_proto_init() {
 		(*Event_CallbackConfirmed)(nil),
 		(*Event_LateOutcome)(nil),
 		(*Event_Synced)(nil),
+		(*Event_Unfrozen)(nil),
+		(*Event_ReconcileBreak)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2130,7 +2290,7 @@ func file_payloom_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_payloom_v1_event_proto_rawDesc), len(file_payloom_v1_event_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   23,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

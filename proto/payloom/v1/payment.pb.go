@@ -414,6 +414,197 @@ func (ActionType) EnumDescriptor() ([]byte, []int) {
 	return file_payloom_v1_payment_proto_rawDescGZIP(), []int{3}
 }
 
+// BreakKind says how a payment and its provider's books differ.
+type BreakKind int32
+
+const (
+	// Never valid.
+	BreakKind_BREAK_KIND_UNSPECIFIED BreakKind = 0
+	// We have it, the provider does not.
+	BreakKind_BREAK_KIND_MISSING_THERE BreakKind = 1
+	// The provider has it, we do not.
+	BreakKind_BREAK_KIND_MISSING_HERE BreakKind = 2
+	// Both have it, not to the same sum.
+	BreakKind_BREAK_KIND_AMOUNT_DIFFERS BreakKind = 3
+	// One of both says that it is over.
+	BreakKind_BREAK_KIND_STATE_DIFFERS BreakKind = 4
+	// Both have it, not in the same currency.
+	BreakKind_BREAK_KIND_CURRENCY_DIFFERS BreakKind = 5
+)
+
+// Enum value maps for BreakKind.
+var (
+	BreakKind_name = map[int32]string{
+		0: "BREAK_KIND_UNSPECIFIED",
+		1: "BREAK_KIND_MISSING_THERE",
+		2: "BREAK_KIND_MISSING_HERE",
+		3: "BREAK_KIND_AMOUNT_DIFFERS",
+		4: "BREAK_KIND_STATE_DIFFERS",
+		5: "BREAK_KIND_CURRENCY_DIFFERS",
+	}
+	BreakKind_value = map[string]int32{
+		"BREAK_KIND_UNSPECIFIED":      0,
+		"BREAK_KIND_MISSING_THERE":    1,
+		"BREAK_KIND_MISSING_HERE":     2,
+		"BREAK_KIND_AMOUNT_DIFFERS":   3,
+		"BREAK_KIND_STATE_DIFFERS":    4,
+		"BREAK_KIND_CURRENCY_DIFFERS": 5,
+	}
+)
+
+func (x BreakKind) Enum() *BreakKind {
+	p := new(BreakKind)
+	*p = x
+	return p
+}
+
+func (x BreakKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (BreakKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_payloom_v1_payment_proto_enumTypes[4].Descriptor()
+}
+
+func (BreakKind) Type() protoreflect.EnumType {
+	return &file_payloom_v1_payment_proto_enumTypes[4]
+}
+
+func (x BreakKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use BreakKind.Descriptor instead.
+func (BreakKind) EnumDescriptor() ([]byte, []int) {
+	return file_payloom_v1_payment_proto_rawDescGZIP(), []int{4}
+}
+
+// Figure is what of a payment is compared.
+type Figure int32
+
+const (
+	// Never valid.
+	Figure_FIGURE_UNSPECIFIED Figure = 0
+	// That there is one.
+	Figure_FIGURE_PAYMENT Figure = 1
+	// Its currency.
+	Figure_FIGURE_CURRENCY Figure = 2
+	// Whether it stands.
+	Figure_FIGURE_STATE Figure = 3
+	// The sum authorised.
+	Figure_FIGURE_AUTHORIZED Figure = 4
+	// The sum captured.
+	Figure_FIGURE_CAPTURED Figure = 5
+	// The sum refunded.
+	Figure_FIGURE_REFUNDED Figure = 6
+)
+
+// Enum value maps for Figure.
+var (
+	Figure_name = map[int32]string{
+		0: "FIGURE_UNSPECIFIED",
+		1: "FIGURE_PAYMENT",
+		2: "FIGURE_CURRENCY",
+		3: "FIGURE_STATE",
+		4: "FIGURE_AUTHORIZED",
+		5: "FIGURE_CAPTURED",
+		6: "FIGURE_REFUNDED",
+	}
+	Figure_value = map[string]int32{
+		"FIGURE_UNSPECIFIED": 0,
+		"FIGURE_PAYMENT":     1,
+		"FIGURE_CURRENCY":    2,
+		"FIGURE_STATE":       3,
+		"FIGURE_AUTHORIZED":  4,
+		"FIGURE_CAPTURED":    5,
+		"FIGURE_REFUNDED":    6,
+	}
+)
+
+func (x Figure) Enum() *Figure {
+	p := new(Figure)
+	*p = x
+	return p
+}
+
+func (x Figure) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Figure) Descriptor() protoreflect.EnumDescriptor {
+	return file_payloom_v1_payment_proto_enumTypes[5].Descriptor()
+}
+
+func (Figure) Type() protoreflect.EnumType {
+	return &file_payloom_v1_payment_proto_enumTypes[5]
+}
+
+func (x Figure) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Figure.Descriptor instead.
+func (Figure) EnumDescriptor() ([]byte, []int) {
+	return file_payloom_v1_payment_proto_rawDescGZIP(), []int{5}
+}
+
+// BreakStatus is where a difference stands.
+type BreakStatus int32
+
+const (
+	// Never valid.
+	BreakStatus_BREAK_STATUS_UNSPECIFIED BreakStatus = 0
+	// It is there.
+	BreakStatus_BREAK_STATUS_OPEN BreakStatus = 1
+	// A later comparison found no difference.
+	BreakStatus_BREAK_STATUS_HEALED BreakStatus = 2
+	// A person accepted it as it is.
+	BreakStatus_BREAK_STATUS_CLOSED BreakStatus = 3
+)
+
+// Enum value maps for BreakStatus.
+var (
+	BreakStatus_name = map[int32]string{
+		0: "BREAK_STATUS_UNSPECIFIED",
+		1: "BREAK_STATUS_OPEN",
+		2: "BREAK_STATUS_HEALED",
+		3: "BREAK_STATUS_CLOSED",
+	}
+	BreakStatus_value = map[string]int32{
+		"BREAK_STATUS_UNSPECIFIED": 0,
+		"BREAK_STATUS_OPEN":        1,
+		"BREAK_STATUS_HEALED":      2,
+		"BREAK_STATUS_CLOSED":      3,
+	}
+)
+
+func (x BreakStatus) Enum() *BreakStatus {
+	p := new(BreakStatus)
+	*p = x
+	return p
+}
+
+func (x BreakStatus) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (BreakStatus) Descriptor() protoreflect.EnumDescriptor {
+	return file_payloom_v1_payment_proto_enumTypes[6].Descriptor()
+}
+
+func (BreakStatus) Type() protoreflect.EnumType {
+	return &file_payloom_v1_payment_proto_enumTypes[6]
+}
+
+func (x BreakStatus) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use BreakStatus.Descriptor instead.
+func (BreakStatus) EnumDescriptor() ([]byte, []int) {
+	return file_payloom_v1_payment_proto_rawDescGZIP(), []int{6}
+}
+
 // Payment is what the events of one payment add up to. Every event carries it as
 // it is after that event.
 type Payment struct {
@@ -465,7 +656,17 @@ type Payment struct {
 	// Time of the first event.
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,50,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	// Time of the last event.
-	UpdatedAt     *timestamppb.Timestamp `protobuf:"bytes,51,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
+	UpdatedAt *timestamppb.Timestamp `protobuf:"bytes,51,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
+	// What differs from the provider's books, at most one per figure; healed ones are
+	// left out.
+	Breaks []*Break `protobuf:"bytes,60,rep,name=breaks,proto3" json:"breaks,omitempty"`
+	// The personal data, which is then not in its own fields: a Payment that has
+	// terms.return_urls and buyer only.
+	Sealed *Sealed `protobuf:"bytes,61,opt,name=sealed,proto3" json:"sealed,omitempty"`
+	// The provider's ids of late outcomes that a person has dealt with, the latest ones.
+	Acknowledged []string `protobuf:"bytes,62,rep,name=acknowledged,proto3" json:"acknowledged,omitempty"`
+	// Other sync commands that have had their end, the latest ones.
+	SyncedBefore  []string `protobuf:"bytes,63,rep,name=synced_before,json=syncedBefore,proto3" json:"synced_before,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -664,6 +865,34 @@ func (x *Payment) GetCreatedAt() *timestamppb.Timestamp {
 func (x *Payment) GetUpdatedAt() *timestamppb.Timestamp {
 	if x != nil {
 		return x.UpdatedAt
+	}
+	return nil
+}
+
+func (x *Payment) GetBreaks() []*Break {
+	if x != nil {
+		return x.Breaks
+	}
+	return nil
+}
+
+func (x *Payment) GetSealed() *Sealed {
+	if x != nil {
+		return x.Sealed
+	}
+	return nil
+}
+
+func (x *Payment) GetAcknowledged() []string {
+	if x != nil {
+		return x.Acknowledged
+	}
+	return nil
+}
+
+func (x *Payment) GetSyncedBefore() []string {
+	if x != nil {
+		return x.SyncedBefore
 	}
 	return nil
 }
@@ -1323,12 +1552,157 @@ func (x *Address) GetPhone() string {
 	return ""
 }
 
+// Break is one difference between a payment and its provider's books.
+type Break struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The same whoever finds it.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// How they differ.
+	Kind BreakKind `protobuf:"varint,2,opt,name=kind,proto3,enum=payloom.v1.BreakKind" json:"kind,omitempty"`
+	// What of the payment differs.
+	Figure Figure `protobuf:"varint,3,opt,name=figure,proto3,enum=payloom.v1.Figure" json:"figure,omitempty"`
+	// Where the difference stands.
+	Status BreakStatus `protobuf:"varint,4,opt,name=status,proto3,enum=payloom.v1.BreakStatus" json:"status,omitempty"`
+	// Our sum, minor units.
+	Here int64 `protobuf:"varint,5,opt,name=here,proto3" json:"here,omitempty"`
+	// The provider's sum, minor units.
+	There int64 `protobuf:"varint,6,opt,name=there,proto3" json:"there,omitempty"`
+	// Our word where states or currencies differ.
+	Ours string `protobuf:"bytes,7,opt,name=ours,proto3" json:"ours,omitempty"`
+	// The provider's word.
+	Theirs string `protobuf:"bytes,8,opt,name=theirs,proto3" json:"theirs,omitempty"`
+	// The provider's id of the payment.
+	Ref string `protobuf:"bytes,9,opt,name=ref,proto3" json:"ref,omitempty"`
+	// When it was found first, broker time.
+	Since *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=since,proto3" json:"since,omitempty"`
+	// Why a person closed it; holds no personal data.
+	Reason string `protobuf:"bytes,11,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Who closed it.
+	Actor         string `protobuf:"bytes,12,opt,name=actor,proto3" json:"actor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Break) Reset() {
+	*x = Break{}
+	mi := &file_payloom_v1_payment_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Break) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Break) ProtoMessage() {}
+
+func (x *Break) ProtoReflect() protoreflect.Message {
+	mi := &file_payloom_v1_payment_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Break.ProtoReflect.Descriptor instead.
+func (*Break) Descriptor() ([]byte, []int) {
+	return file_payloom_v1_payment_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Break) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Break) GetKind() BreakKind {
+	if x != nil {
+		return x.Kind
+	}
+	return BreakKind_BREAK_KIND_UNSPECIFIED
+}
+
+func (x *Break) GetFigure() Figure {
+	if x != nil {
+		return x.Figure
+	}
+	return Figure_FIGURE_UNSPECIFIED
+}
+
+func (x *Break) GetStatus() BreakStatus {
+	if x != nil {
+		return x.Status
+	}
+	return BreakStatus_BREAK_STATUS_UNSPECIFIED
+}
+
+func (x *Break) GetHere() int64 {
+	if x != nil {
+		return x.Here
+	}
+	return 0
+}
+
+func (x *Break) GetThere() int64 {
+	if x != nil {
+		return x.There
+	}
+	return 0
+}
+
+func (x *Break) GetOurs() string {
+	if x != nil {
+		return x.Ours
+	}
+	return ""
+}
+
+func (x *Break) GetTheirs() string {
+	if x != nil {
+		return x.Theirs
+	}
+	return ""
+}
+
+func (x *Break) GetRef() string {
+	if x != nil {
+		return x.Ref
+	}
+	return ""
+}
+
+func (x *Break) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *Break) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Break) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
 var File_payloom_v1_payment_proto protoreflect.FileDescriptor
 
 const file_payloom_v1_payment_proto_rawDesc = "" +
 	"\n" +
 	"\x18payloom/v1/payment.proto\x12\n" +
-	"payloom.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18payloom/v1/command.proto\x1a\x16payloom/v1/money.proto\"\xfa\a\n" +
+	"payloom.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18payloom/v1/command.proto\x1a\x16payloom/v1/money.proto\x1a\x17payloom/v1/sealed.proto\"\x9a\t\n" +
 	"\aPayment\x12\x1d\n" +
 	"\n" +
 	"payment_id\x18\x01 \x01(\tR\tpaymentId\x12\x1a\n" +
@@ -1361,7 +1735,11 @@ const file_payloom_v1_payment_proto_rawDesc = "" +
 	"\n" +
 	"created_at\x182 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n" +
 	"\n" +
-	"updated_at\x183 \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\x1a7\n" +
+	"updated_at\x183 \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\x12)\n" +
+	"\x06breaks\x18< \x03(\v2\x11.payloom.v1.BreakR\x06breaks\x12*\n" +
+	"\x06sealed\x18= \x01(\v2\x12.payloom.v1.SealedR\x06sealed\x12\"\n" +
+	"\facknowledged\x18> \x03(\tR\facknowledged\x12#\n" +
+	"\rsynced_before\x18? \x03(\tR\fsyncedBefore\x1a7\n" +
 	"\tRefsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc6\x03\n" +
@@ -1422,7 +1800,21 @@ const file_payloom_v1_payment_proto_rawDesc = "" +
 	"\vpostal_code\x18\x05 \x01(\tR\n" +
 	"postalCode\x12\x18\n" +
 	"\acountry\x18\x06 \x01(\tR\acountry\x12\x14\n" +
-	"\x05phone\x18\a \x01(\tR\x05phone*\x83\x03\n" +
+	"\x05phone\x18\a \x01(\tR\x05phone\"\xe7\x02\n" +
+	"\x05Break\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12)\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x15.payloom.v1.BreakKindR\x04kind\x12*\n" +
+	"\x06figure\x18\x03 \x01(\x0e2\x12.payloom.v1.FigureR\x06figure\x12/\n" +
+	"\x06status\x18\x04 \x01(\x0e2\x17.payloom.v1.BreakStatusR\x06status\x12\x12\n" +
+	"\x04here\x18\x05 \x01(\x03R\x04here\x12\x14\n" +
+	"\x05there\x18\x06 \x01(\x03R\x05there\x12\x12\n" +
+	"\x04ours\x18\a \x01(\tR\x04ours\x12\x16\n" +
+	"\x06theirs\x18\b \x01(\tR\x06theirs\x12\x10\n" +
+	"\x03ref\x18\t \x01(\tR\x03ref\x120\n" +
+	"\x05since\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x16\n" +
+	"\x06reason\x18\v \x01(\tR\x06reason\x12\x14\n" +
+	"\x05actor\x18\f \x01(\tR\x05actor*\x83\x03\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tSTATE_NEW\x10\x01\x12\x12\n" +
@@ -1488,7 +1880,27 @@ const file_payloom_v1_payment_proto_rawDesc = "" +
 	"\x17ACTION_TYPE_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12ACTION_TYPE_BUTTON\x10\x01\x12\x18\n" +
 	"\x14ACTION_TYPE_REDIRECT\x10\x02\x12\x16\n" +
-	"\x12ACTION_TYPE_REVIEW\x10\x03B7Z5github.com/payloom/payloom/proto/payloom/v1;payloomv1b\x06proto3"
+	"\x12ACTION_TYPE_REVIEW\x10\x03*\xc0\x01\n" +
+	"\tBreakKind\x12\x1a\n" +
+	"\x16BREAK_KIND_UNSPECIFIED\x10\x00\x12\x1c\n" +
+	"\x18BREAK_KIND_MISSING_THERE\x10\x01\x12\x1b\n" +
+	"\x17BREAK_KIND_MISSING_HERE\x10\x02\x12\x1d\n" +
+	"\x19BREAK_KIND_AMOUNT_DIFFERS\x10\x03\x12\x1c\n" +
+	"\x18BREAK_KIND_STATE_DIFFERS\x10\x04\x12\x1f\n" +
+	"\x1bBREAK_KIND_CURRENCY_DIFFERS\x10\x05*\x9c\x01\n" +
+	"\x06Figure\x12\x16\n" +
+	"\x12FIGURE_UNSPECIFIED\x10\x00\x12\x12\n" +
+	"\x0eFIGURE_PAYMENT\x10\x01\x12\x13\n" +
+	"\x0fFIGURE_CURRENCY\x10\x02\x12\x10\n" +
+	"\fFIGURE_STATE\x10\x03\x12\x15\n" +
+	"\x11FIGURE_AUTHORIZED\x10\x04\x12\x13\n" +
+	"\x0fFIGURE_CAPTURED\x10\x05\x12\x13\n" +
+	"\x0fFIGURE_REFUNDED\x10\x06*t\n" +
+	"\vBreakStatus\x12\x1c\n" +
+	"\x18BREAK_STATUS_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11BREAK_STATUS_OPEN\x10\x01\x12\x17\n" +
+	"\x13BREAK_STATUS_HEALED\x10\x02\x12\x17\n" +
+	"\x13BREAK_STATUS_CLOSED\x10\x03B7Z5github.com/payloom/payloom/proto/payloom/v1;payloomv1b\x06proto3"
 
 var (
 	file_payloom_v1_payment_proto_rawDescOnce sync.Once
@@ -1502,65 +1914,76 @@ func file_payloom_v1_payment_proto_rawDescGZIP() []byte {
 	return file_payloom_v1_payment_proto_rawDescData
 }
 
-var file_payloom_v1_payment_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_payloom_v1_payment_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_payloom_v1_payment_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
+var file_payloom_v1_payment_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_payloom_v1_payment_proto_goTypes = []any{
 	(State)(0),                    // 0: payloom.v1.State
 	(OperationStatus)(0),          // 1: payloom.v1.OperationStatus
 	(Reason)(0),                   // 2: payloom.v1.Reason
 	(ActionType)(0),               // 3: payloom.v1.ActionType
-	(*Payment)(nil),               // 4: payloom.v1.Payment
-	(*Operation)(nil),             // 5: payloom.v1.Operation
-	(*Attempt)(nil),               // 6: payloom.v1.Attempt
-	(*Terms)(nil),                 // 7: payloom.v1.Terms
-	(*Action)(nil),                // 8: payloom.v1.Action
-	(*Mandate)(nil),               // 9: payloom.v1.Mandate
-	(*Buyer)(nil),                 // 10: payloom.v1.Buyer
-	(*Address)(nil),               // 11: payloom.v1.Address
-	nil,                           // 12: payloom.v1.Payment.RefsEntry
-	(*Money)(nil),                 // 13: payloom.v1.Money
-	(*timestamppb.Timestamp)(nil), // 14: google.protobuf.Timestamp
-	(Kind)(0),                     // 15: payloom.v1.Kind
-	(CaptureMode)(0),              // 16: payloom.v1.CaptureMode
-	(Method)(0),                   // 17: payloom.v1.Method
-	(*ReturnURLs)(nil),            // 18: payloom.v1.ReturnURLs
-	(Cycle)(0),                    // 19: payloom.v1.Cycle
+	(BreakKind)(0),                // 4: payloom.v1.BreakKind
+	(Figure)(0),                   // 5: payloom.v1.Figure
+	(BreakStatus)(0),              // 6: payloom.v1.BreakStatus
+	(*Payment)(nil),               // 7: payloom.v1.Payment
+	(*Operation)(nil),             // 8: payloom.v1.Operation
+	(*Attempt)(nil),               // 9: payloom.v1.Attempt
+	(*Terms)(nil),                 // 10: payloom.v1.Terms
+	(*Action)(nil),                // 11: payloom.v1.Action
+	(*Mandate)(nil),               // 12: payloom.v1.Mandate
+	(*Buyer)(nil),                 // 13: payloom.v1.Buyer
+	(*Address)(nil),               // 14: payloom.v1.Address
+	(*Break)(nil),                 // 15: payloom.v1.Break
+	nil,                           // 16: payloom.v1.Payment.RefsEntry
+	(*Money)(nil),                 // 17: payloom.v1.Money
+	(*timestamppb.Timestamp)(nil), // 18: google.protobuf.Timestamp
+	(*Sealed)(nil),                // 19: payloom.v1.Sealed
+	(Kind)(0),                     // 20: payloom.v1.Kind
+	(CaptureMode)(0),              // 21: payloom.v1.CaptureMode
+	(Method)(0),                   // 22: payloom.v1.Method
+	(*ReturnURLs)(nil),            // 23: payloom.v1.ReturnURLs
+	(Cycle)(0),                    // 24: payloom.v1.Cycle
 }
 var file_payloom_v1_payment_proto_depIdxs = []int32{
 	0,  // 0: payloom.v1.Payment.state:type_name -> payloom.v1.State
-	13, // 1: payloom.v1.Payment.amount:type_name -> payloom.v1.Money
-	7,  // 2: payloom.v1.Payment.terms:type_name -> payloom.v1.Terms
-	5,  // 3: payloom.v1.Payment.operations:type_name -> payloom.v1.Operation
-	12, // 4: payloom.v1.Payment.refs:type_name -> payloom.v1.Payment.RefsEntry
-	8,  // 5: payloom.v1.Payment.action:type_name -> payloom.v1.Action
-	10, // 6: payloom.v1.Payment.buyer:type_name -> payloom.v1.Buyer
-	9,  // 7: payloom.v1.Payment.mandate:type_name -> payloom.v1.Mandate
-	14, // 8: payloom.v1.Payment.buyer_at:type_name -> google.protobuf.Timestamp
-	14, // 9: payloom.v1.Payment.notified:type_name -> google.protobuf.Timestamp
-	14, // 10: payloom.v1.Payment.synced_at:type_name -> google.protobuf.Timestamp
-	14, // 11: payloom.v1.Payment.created_at:type_name -> google.protobuf.Timestamp
-	14, // 12: payloom.v1.Payment.updated_at:type_name -> google.protobuf.Timestamp
-	15, // 13: payloom.v1.Operation.kind:type_name -> payloom.v1.Kind
-	13, // 14: payloom.v1.Operation.amount:type_name -> payloom.v1.Money
-	1,  // 15: payloom.v1.Operation.status:type_name -> payloom.v1.OperationStatus
-	6,  // 16: payloom.v1.Operation.attempt:type_name -> payloom.v1.Attempt
-	2,  // 17: payloom.v1.Operation.reason:type_name -> payloom.v1.Reason
-	14, // 18: payloom.v1.Operation.retry_at:type_name -> google.protobuf.Timestamp
-	14, // 19: payloom.v1.Operation.at:type_name -> google.protobuf.Timestamp
-	14, // 20: payloom.v1.Attempt.started:type_name -> google.protobuf.Timestamp
-	16, // 21: payloom.v1.Terms.capture:type_name -> payloom.v1.CaptureMode
-	17, // 22: payloom.v1.Terms.method:type_name -> payloom.v1.Method
-	18, // 23: payloom.v1.Terms.return_urls:type_name -> payloom.v1.ReturnURLs
-	19, // 24: payloom.v1.Terms.cycle:type_name -> payloom.v1.Cycle
-	3,  // 25: payloom.v1.Action.type:type_name -> payloom.v1.ActionType
-	19, // 26: payloom.v1.Mandate.cycle:type_name -> payloom.v1.Cycle
-	11, // 27: payloom.v1.Buyer.shipping:type_name -> payloom.v1.Address
-	11, // 28: payloom.v1.Buyer.billing:type_name -> payloom.v1.Address
-	29, // [29:29] is the sub-list for method output_type
-	29, // [29:29] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	17, // 1: payloom.v1.Payment.amount:type_name -> payloom.v1.Money
+	10, // 2: payloom.v1.Payment.terms:type_name -> payloom.v1.Terms
+	8,  // 3: payloom.v1.Payment.operations:type_name -> payloom.v1.Operation
+	16, // 4: payloom.v1.Payment.refs:type_name -> payloom.v1.Payment.RefsEntry
+	11, // 5: payloom.v1.Payment.action:type_name -> payloom.v1.Action
+	13, // 6: payloom.v1.Payment.buyer:type_name -> payloom.v1.Buyer
+	12, // 7: payloom.v1.Payment.mandate:type_name -> payloom.v1.Mandate
+	18, // 8: payloom.v1.Payment.buyer_at:type_name -> google.protobuf.Timestamp
+	18, // 9: payloom.v1.Payment.notified:type_name -> google.protobuf.Timestamp
+	18, // 10: payloom.v1.Payment.synced_at:type_name -> google.protobuf.Timestamp
+	18, // 11: payloom.v1.Payment.created_at:type_name -> google.protobuf.Timestamp
+	18, // 12: payloom.v1.Payment.updated_at:type_name -> google.protobuf.Timestamp
+	15, // 13: payloom.v1.Payment.breaks:type_name -> payloom.v1.Break
+	19, // 14: payloom.v1.Payment.sealed:type_name -> payloom.v1.Sealed
+	20, // 15: payloom.v1.Operation.kind:type_name -> payloom.v1.Kind
+	17, // 16: payloom.v1.Operation.amount:type_name -> payloom.v1.Money
+	1,  // 17: payloom.v1.Operation.status:type_name -> payloom.v1.OperationStatus
+	9,  // 18: payloom.v1.Operation.attempt:type_name -> payloom.v1.Attempt
+	2,  // 19: payloom.v1.Operation.reason:type_name -> payloom.v1.Reason
+	18, // 20: payloom.v1.Operation.retry_at:type_name -> google.protobuf.Timestamp
+	18, // 21: payloom.v1.Operation.at:type_name -> google.protobuf.Timestamp
+	18, // 22: payloom.v1.Attempt.started:type_name -> google.protobuf.Timestamp
+	21, // 23: payloom.v1.Terms.capture:type_name -> payloom.v1.CaptureMode
+	22, // 24: payloom.v1.Terms.method:type_name -> payloom.v1.Method
+	23, // 25: payloom.v1.Terms.return_urls:type_name -> payloom.v1.ReturnURLs
+	24, // 26: payloom.v1.Terms.cycle:type_name -> payloom.v1.Cycle
+	3,  // 27: payloom.v1.Action.type:type_name -> payloom.v1.ActionType
+	24, // 28: payloom.v1.Mandate.cycle:type_name -> payloom.v1.Cycle
+	14, // 29: payloom.v1.Buyer.shipping:type_name -> payloom.v1.Address
+	14, // 30: payloom.v1.Buyer.billing:type_name -> payloom.v1.Address
+	4,  // 31: payloom.v1.Break.kind:type_name -> payloom.v1.BreakKind
+	5,  // 32: payloom.v1.Break.figure:type_name -> payloom.v1.Figure
+	6,  // 33: payloom.v1.Break.status:type_name -> payloom.v1.BreakStatus
+	18, // 34: payloom.v1.Break.since:type_name -> google.protobuf.Timestamp
+	35, // [35:35] is the sub-list for method output_type
+	35, // [35:35] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_payloom_v1_payment_proto_init() }
@@ -1570,13 +1993,14 @@ func file_payloom_v1_payment_proto_init() {
 	}
 	file_payloom_v1_command_proto_init()
 	file_payloom_v1_money_proto_init()
+	file_payloom_v1_sealed_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_payloom_v1_payment_proto_rawDesc), len(file_payloom_v1_payment_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   9,
+			NumEnums:      7,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -2,6 +2,7 @@ package axervesim
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/payloom/payloom/pkg/provider/axerve/gestpay"
@@ -123,6 +124,33 @@ func (s *Simulator) BackOffice(shopLogin, shopTransactionID string, capture bool
 		default:
 			s.cancelAuthorisation(p)
 		}
+		return nil
+	})
+}
+
+// BackRefund gives captured money back as a person in the shop's back office does:
+// amount, minor units, 0 for all that is left. Nobody is told.
+func (s *Simulator) BackRefund(shopLogin, shopTransactionID string, amount int64) error {
+	return s.act(shopLogin, shopTransactionID, func(p *payment) error {
+		left := p.refundable()
+		if amount == 0 {
+			amount = left
+		}
+		if amount <= 0 || amount > left || p.result != gestpay.ResultOK {
+			return ErrStage
+		}
+		s.record(p, KindRefund, amount, "backoffice")
+		s.note(p, gestpay.EventRefunded, amount, p.capturedEvent())
+		return nil
+	})
+}
+
+// Forget loses a payment: no inquiry finds it again.
+func (s *Simulator) Forget(shopLogin, shopTransactionID string) error {
+	return s.act(shopLogin, shopTransactionID, func(p *payment) error {
+		delete(s.book.byBankID, shopKey{p.shop.Login, p.bankID})
+		key := shopKey{p.shop.Login, p.shopID}
+		s.book.byShopID[key] = slices.DeleteFunc(s.book.byShopID[key], func(q *payment) bool { return q == p })
 		return nil
 	})
 }

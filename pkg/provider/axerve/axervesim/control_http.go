@@ -67,6 +67,7 @@ func (s *Simulator) actions() map[string]func(shop, id string) error {
 		"finish-bad":  func(shop, id string) error { return s.Settle(shop, id, false) },
 		"back-settle": func(shop, id string) error { return s.BackOffice(shop, id, true) },
 		"back-delete": func(shop, id string) error { return s.BackOffice(shop, id, false) },
+		"back-refund": func(shop, id string) error { return s.BackRefund(shop, id, 0) },
 	}
 }
 

@@ -53,6 +53,9 @@ func (s *Simulator) controlPayment(r *http.Request) (any, error) {
 
 func (s *Simulator) controlAct(r *http.Request) (any, error) {
 	merchant, transID := r.URL.Query().Get("merchant"), r.PathValue("trans_id")
+	if clerks[Clerk(r.PathValue("action"))] {
+		return s.controlClerk(r)
+	}
 	switch act := r.PathValue("action"); act {
 	case "expire":
 		if err := s.Expire(merchant, transID); err != nil {

@@ -78,6 +78,8 @@ const (
 	ActSucceed   Action = "succeed"   // what is not finished
 	ActDecline   Action = "decline"   // the same, with a code
 	ActReverse   Action = "reverse"   // a success
+	ActTakeBack  Action = "take-back" // the same by hand in the Dashboard: nobody is told
+	ActForget    Action = "forget"    // loses the payout: no inquiry finds it again
 	ActResend    Action = "resend"    // sends the last callback again
 	ActForge     Action = "forge"     // sends a success that is not genuine
 	ActDuplicate Action = "duplicate" // sends an error about a second request with the same payment_id
@@ -114,6 +116,10 @@ func (s *Simulator) act(p *payment, a Action, code string) error {
 		s.decline(p, ScriptRule{Outcome: Decline, Code: code}.withDefaults().Code)
 	case a == ActReverse && p.stage == StageSuccess:
 		s.reverse(p)
+	case a == ActTakeBack && p.stage == StageSuccess:
+		s.takeBack(p)
+	case a == ActForget:
+		delete(s.book.payments, p.key())
 	case a == ActResend && p.last != nil:
 		s.courier.Send(p.last.copy())
 	case a == ActForge && p.callbackURL != "":
@@ -128,7 +134,19 @@ func (s *Simulator) act(p *payment, a Action, code string) error {
 	return nil
 }
 
-var actions = simkit.Set(ActSucceed, ActDecline, ActReverse, ActResend, ActForge, ActDuplicate)
+// Correct changes the sum of a payout, as a mistake at the platform would. The error
+// wraps ErrNoPayment.
+func (s *Simulator) Correct(project int64, paymentID string, amount int64, currency string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, err := s.lookup(project, paymentID)
+	if err == nil {
+		p.amount, p.currency = amount, currency
+	}
+	return err
+}
+
+var actions = simkit.Set(ActSucceed, ActDecline, ActReverse, ActTakeBack, ActForget, ActResend, ActForge, ActDuplicate)
 
 // SetLatency makes every call take at least d, real time.
 func (s *Simulator) SetLatency(d time.Duration) { s.trouble.SetLatency(d) }

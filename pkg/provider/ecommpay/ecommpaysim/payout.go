@@ -62,7 +62,8 @@ func (s *Simulator) number(p *payment) {
 	project := strconv.FormatInt(p.project.ID, 10)
 	p.requestID = fmt.Sprintf("%s-%08d", s.seed.HexID("request", project, p.id, n)[:12], s.seed.Number("request", project, p.id, n)%1e8)
 	// Sixteen digits, as operations have, with room for those that follow.
-	p.baseID = 1_000_000_000_000_000 + s.seed.Number("operation", project, p.id, n)%9_000_000_000_000*1000
+	// No card begins with a 1: whoever looks for card numbers must not find one here.
+	p.baseID = 1_000_000_000_000_000 + s.seed.Number("operation", project, p.id, n)%900_000_000_000*1000
 	s.book.order = append(s.book.order, p)
 	s.book.requests[requestKey{p.project.ID, p.requestID}] = p
 }
@@ -145,11 +146,16 @@ func (s *Simulator) reverse(p *payment) {
 	if p.stage != StageSuccess {
 		return
 	}
+	s.takeBack(p)
+	s.tell(p, OpCallbackReversal)
+}
+
+// takeBack is reverse without telling anybody.
+func (s *Simulator) takeBack(p *payment) {
 	p.stage, p.status = StageReversed, s.cfg.ReversedStatus
 	op := s.begin(p, kindReversal)
 	s.finish(op, "success", codeSuccess)
 	s.record(p, KindReversal, p.amount, op)
-	s.tell(p, OpCallbackReversal)
 }
 
 // payPart pays half, and gives up the rest.
