@@ -12,6 +12,7 @@ import (
 	"github.com/payloom/payloom/pkg/account"
 	"github.com/payloom/payloom/pkg/bus"
 	"github.com/payloom/payloom/pkg/payment"
+	"github.com/payloom/payloom/services/internal/callers"
 	"github.com/payloom/payloom/services/internal/intake"
 )
 
@@ -24,20 +25,20 @@ const keyHeader = "Idempotency-Key"
 // answer carries one call from its header to the broker. Every step may refuse.
 func (a *api) answer(w http.ResponseWriter, r *http.Request, rt route) (ans answer) {
 	book := a.accounts.Book()
-	if ans.access, ans.refusal = authenticate(r, book, rt.scope); ans.refusal != nil {
+	if ans.caller, ans.refusal = authenticate(r, book, rt.scope); ans.refusal != nil {
 		return ans
 	}
-	if wait := a.limits.take(ans.access, time.Now()); wait > 0 {
+	if wait := a.limits.take(ans.caller.Access, time.Now()); wait > 0 {
 		ans.refusal = limited(wait)
 		return ans
 	}
-	text, refusal := readBody(w, r, rt)
+	text, refusal := readBody(w, r, rt, ans.caller)
 	if ans.refusal = refusal; refusal != nil {
 		return ans
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), a.timeout)
 	defer cancel()
-	c := call{api: a, book: book, route: rt, merchant: ans.access.Merchant}
+	c := call{api: a, book: book, route: rt, caller: ans.caller}
 	var said payment.Command
 	said, ans.command, ans.refusal = c.command(ctx, r, text)
 	ans.settle(ctx, a, said)
@@ -79,8 +80,9 @@ func (a *api) fault(ctx context.Context, err error) *refusal {
 	return failed(err)
 }
 
-// readBody returns the call's body, "{}" where none is needed and none was sent.
-func readBody(w http.ResponseWriter, r *http.Request, rt route) ([]byte, *refusal) {
+// readBody returns the call's body as c sent it, "{}" where none is needed and none was
+// sent.
+func readBody(w http.ResponseWriter, r *http.Request, rt route, c callers.Caller) ([]byte, *refusal) {
 	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
 		return nil, tooLarge()
@@ -88,6 +90,11 @@ func readBody(w http.ResponseWriter, r *http.Request, rt route) ([]byte, *refusa
 	switch {
 	case err != nil:
 		return nil, malformed("The body ended early, or took too long.")
+	}
+	if err := c.CheckBody(r.Header, text); err != nil {
+		return nil, unauthenticated(err.Error())
+	}
+	switch {
 	case len(text) == 0 && rt.bare:
 		return []byte("{}"), nil
 	case len(text) == 0:
@@ -125,10 +132,10 @@ func reqID(r *http.Request) (payment.ReqID, *refusal) {
 
 // call is one call whose key has been accepted.
 type call struct {
-	api      *api
-	book     *account.Book
-	route    route
-	merchant payment.Merchant
+	api    *api
+	book   *account.Book
+	route  route
+	caller callers.Caller
 }
 
 // command returns what the call asks for, checked against the rules of commands
@@ -146,7 +153,7 @@ func (c call) command(ctx context.Context, r *http.Request, text []byte) (said, 
 	f.RefuseCards(doc)
 	f.RefuseCard(keyHeader, string(id))
 	asked = payment.Command{
-		ID: payment.DeriveCommandID(c.merchant, id), Merchant: c.merchant, ReqID: id, Kind: c.route.kind,
+		ID: payment.DeriveCommandID(c.caller.Merchant, id), Merchant: c.caller.Merchant, ReqID: id, Kind: c.route.kind,
 	}
 	if path := r.PathValue("id"); path != "" {
 		f.RefuseCard("payment_id", path)
@@ -160,5 +167,5 @@ func (c call) command(ctx context.Context, r *http.Request, text []byte) (said, 
 	if len(f.List) > 0 {
 		return said, q.Command, invalid(f)
 	}
-	return said, q.Command, nil
+	return said, q.Command, checkLimits(c.caller, c.route.scope, q.Command)
 }

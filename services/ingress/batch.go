@@ -1,9 +1,8 @@
 package main
 
 import (
-	"context"
+	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -18,6 +17,7 @@ import (
 	"github.com/payloom/payloom/pkg/account"
 	"github.com/payloom/payloom/pkg/payment"
 	"github.com/payloom/payloom/pkg/service"
+	"github.com/payloom/payloom/services/internal/callers"
 	"github.com/payloom/payloom/services/internal/intake"
 	"github.com/payloom/payloom/services/internal/payouts"
 )
@@ -34,14 +34,15 @@ const (
 // batch is one upload of payouts under way.
 type batch struct {
 	api    *api
-	access account.Access
+	caller callers.Caller
 	read   payouts.Batch
 	lines  *payouts.Lines
 	pipe   *pipe
 	turns  *turns
-	// allowed tells whether the API key still opens this.
-	allowed func(*account.Book) bool
 }
+
+// allowed tells whether the caller's keys still open this, as they did.
+func (b *batch) allowed(book *account.Book) bool { return b.caller.Still(book) }
 
 // serveBatch takes a payout per line and answers a result per line, while the body
 // is still being sent. Whatever is refused as a whole is refused before any line.
@@ -50,7 +51,7 @@ func (a *api) serveBatch(w http.ResponseWriter, r *http.Request) {
 	b, release, refused := a.openBatch(w, r)
 	defer release()
 	if refused != nil {
-		ans := answer{access: b.access, refusal: refused}
+		ans := answer{caller: b.caller, refusal: refused}
 		ans.write(w)
 		a.metrics.count(payment.Payout, ans)
 		a.log(r, route{pattern: batchPattern, kind: payment.Payout}, ans, time.Since(began))
@@ -69,27 +70,51 @@ func (a *api) serveBatch(w http.ResponseWriter, r *http.Request) {
 func (a *api) openBatch(w http.ResponseWriter, r *http.Request) (b *batch, release func(), refused *refusal) {
 	b, release = &batch{api: a}, func() {}
 	book := a.accounts.Book()
-	if b.access, refused = authenticate(r, book, account.ScopePayout); refused != nil {
+	if b.caller, refused = authenticate(r, book, account.ScopePayout); refused != nil {
 		return b, release, refused
 	}
-	if wait := a.limits.take(b.access, time.Now()); wait > 0 {
+	if wait := a.limits.take(b.caller.Access, time.Now()); wait > 0 {
 		return b, release, limited(wait)
 	}
 	var first int
 	if b.read, first, refused = batchOf(r); refused != nil {
 		return b, release, refused
 	}
-	b.read.Merchant = b.access.Merchant
-	if !a.slots.take(b.access) {
+	b.read.Merchant = b.caller.Merchant
+	if !a.slots.take(b.caller.Access) {
 		return b, release, tooManyBatches()
 	}
 	b.pipe = newPipe(w, r, a.stall)
 	b.lines = payouts.NewLines(b.pipe, first)
-	b.allowed = func(book *account.Book) bool {
-		now, refused := authenticate(r, book, account.ScopePayout)
-		return refused == nil && now.Merchant == b.access.Merchant
+	release = func() { b.pipe.linger(); a.slots.give(b.caller.Access) }
+	if refused = b.checkSignature(w, r); refused != nil {
+		return b, release, refused
 	}
-	return b, func() { b.pipe.linger(); a.slots.give(b.access) }, b.readHeader(first)
+	return b, release, b.readHeader(first)
+}
+
+// maxSignedBatch is the longest body of a signed batch, in bytes: it is read to its
+// end before the first line counts.
+const maxSignedBatch = 4 << 20
+
+// checkSignature reads the whole body of a signed batch: what was signed can only be
+// told at its end.
+func (b *batch) checkSignature(w http.ResponseWriter, r *http.Request) *refusal {
+	if !b.caller.Signed() {
+		return nil
+	}
+	text, err := io.ReadAll(http.MaxBytesReader(w, io.NopCloser(b.pipe), maxSignedBatch))
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		return signedTooLarge()
+	}
+	if err != nil {
+		return malformed("The body ended early, or took too long.")
+	}
+	if err := b.caller.CheckBody(r.Header, text); err != nil {
+		return unauthenticated(err.Error())
+	}
+	r.Body = io.NopCloser(bytes.NewReader(text))
+	return nil
 }
 
 // batchOf reads header and query of a batch.
@@ -182,7 +207,7 @@ func (a *api) logBatch(r *http.Request, b *batch, end payouts.End, took time.Dur
 	a.rt.Log.Info("batch",
 		service.Route(batchPattern), service.Kind(string(payment.Payout)), service.Outcome(outcome),
 		zap.String("request_id", requestID(r)), service.Took(took),
-		service.Merchant(string(b.access.Merchant)), zap.String("key_id", b.access.KeyID),
+		service.Merchant(string(b.caller.Merchant)), zap.String("key_id", b.caller.KeyID),
 		zap.Int("lines", end.Lines), zap.Int("accepted", end.Accepted), zap.Int("replayed", end.Replayed), zap.Int("rejected", end.Rejected))
 }
 
@@ -212,12 +237,4 @@ func (s *slots) give(a account.Access) {
 	if s.taken[k]--; s.taken[k] == 0 {
 		delete(s.taken, k)
 	}
-}
-
-// wait returns when the key may send another line, or with the error of ctx.
-func (l *limits) wait(ctx context.Context, a account.Access) error {
-	if err := l.bucket(bucket{string(a.Merchant), a.KeyID}).Wait(ctx); err != nil {
-		return fmt.Errorf("wait for the rate: %w", err)
-	}
-	return nil
 }

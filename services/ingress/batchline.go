@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 
 	"go.uber.org/zap"
 
@@ -23,6 +24,7 @@ func (b *batch) take(ctx context.Context, book *account.Book, line payouts.Line,
 		said = b.place(within, book, p)
 	}
 	ans := answer{command: p.Command}
+	ans.refusal = checkLimits(b.caller, account.ScopePayout, p.Command)
 	if len(p.Faults.List) > 0 {
 		ans.refusal = invalid(*p.Faults)
 	}
@@ -33,7 +35,7 @@ func (b *batch) take(ctx context.Context, book *account.Book, line payouts.Line,
 
 // resultOf returns what ans is in a batch's answer.
 func (b *batch) resultOf(p *payouts.Payout, ans answer) (payouts.Result, payouts.Reason) {
-	if ans.refusal == nil || ans.refusal.result != resultInvalid {
+	if ans.refusal == nil || ans.refusal.result != resultInvalid && ans.refusal.result != resultAbove {
 		p.Command = ans.command
 	}
 	switch ans.result() {
@@ -45,6 +47,8 @@ func (b *batch) resultOf(p *payouts.Payout, ans answer) (payouts.Result, payouts
 		return p.Result(payouts.Rejected), ""
 	case resultReused:
 		return reusedLine(p), ""
+	case resultAbove:
+		return aboveLine(p, ans.refusal), ""
 	case resultUnavailable:
 		return p.Result(payouts.Unavailable), payouts.ReasonUnavailable
 	}
@@ -60,7 +64,7 @@ func (b *batch) place(ctx context.Context, book *account.Book, p *payouts.Payout
 		b.placeProject(book, p)
 	}
 	said = spoken(p.Request)
-	c := call{api: b.api, book: book, route: route{kind: payment.Payout}, merchant: b.access.Merchant}
+	c := call{api: b.api, book: book, route: route{kind: payment.Payout}, caller: b.caller}
 	// What opens a payment is refused by its fields or not at all.
 	_ = c.check(ctx, p.Request)
 	return said
@@ -69,12 +73,18 @@ func (b *batch) place(ctx context.Context, book *account.Book, p *payouts.Payout
 // placeProject chooses the account that has the project's number.
 func (b *batch) placeProject(book *account.Book, p *payouts.Payout) {
 	for a := range book.Accounts() {
-		if a.Merchant == b.access.Merchant && a.Setting("project_id") == p.Project {
+		if a.Merchant == b.caller.Merchant && a.Setting("project_id") == p.Project {
 			p.Named, p.Unnamed, p.Command.Account = a.Provider, false, a.Name
 			return
 		}
 	}
 	p.Faults.Add("account", "unknown_value", "the merchant has no account with this project")
+}
+
+// aboveLine returns the result of a line whose amount the key may not ask for.
+func aboveLine(p *payouts.Payout, f *refusal) payouts.Result {
+	p.Faults.Add("amount", strings.TrimPrefix(f.Type, typeOf("")), "%s", f.Detail)
+	return p.Result(payouts.Rejected)
 }
 
 func reusedLine(p *payouts.Payout) payouts.Result {

@@ -93,7 +93,7 @@ const finished payouts.Reason = "finished"
 func (b *batch) next(ctx context.Context, book **account.Book) (payouts.Line, payouts.Reason) {
 	for {
 		// The rate holds for blank lines too, so that nobody sends them for ever.
-		if b.api.lineLimits.wait(ctx, b.access) != nil {
+		if b.api.lineLimits.wait(ctx, b.caller.Access) != nil {
 			return payouts.Line{}, payouts.ReasonUnreadable
 		}
 		if now := b.api.accounts.Book(); now != *book {

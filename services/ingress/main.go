@@ -29,6 +29,8 @@ func run(ctx context.Context, rt *service.Runtime, cfg Config) error {
 	defer broker.Close()
 	rt.Metrics.MustRegister(accounts, broker.Metrics())
 	rt.Health.Register("broker", true, broker.Check)
+	rt.Health.Register("data keys", true, broker.CheckKeys)
+	rt.Health.Info("personal data sealed", broker.SealsPersonalData())
 
 	api, err := newAPI(rt, cfg, accounts, broker, providers.Capabilities())
 	if err != nil {

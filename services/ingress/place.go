@@ -18,7 +18,7 @@ func (c call) check(ctx context.Context, q *intake.Request) *refusal {
 	switch {
 	case q.Named == "" && !q.Unnamed:
 		return nil // said, and wrong: that is a fault already
-	case q.Named != "" && !slices.Contains(c.book.Providers(c.merchant), q.Named):
+	case q.Named != "" && !slices.Contains(c.book.Providers(c.caller.Merchant), q.Named):
 		f.Add("provider", "not_configured", "the merchant has no account at %s", q.Named)
 		return nil
 	case c.route.kind.Opens():
@@ -57,7 +57,7 @@ func (c call) opening(q *intake.Request) *account.Account {
 		f.Add("provider", "required", "is required: the merchant has accounts at %s", intake.OneOf(has))
 		return nil
 	}
-	at, err := c.book.Account(c.merchant, q.Command.Provider, q.Command.Account)
+	at, err := c.book.Account(c.caller.Merchant, q.Command.Provider, q.Command.Account)
 	switch {
 	case errors.Is(err, account.ErrNoDefault):
 		f.Add("account", "required", "is required: none of the merchant's accounts at %s is the default", q.Command.Provider)
@@ -70,7 +70,7 @@ func (c call) opening(q *intake.Request) *account.Account {
 // candidates are the providers that a command which names none may be for: those of
 // the merchant's that can carry it out, or all of them when none can.
 func (c call) candidates() []payment.Provider {
-	has := c.book.Providers(c.merchant)
+	has := c.book.Providers(c.caller.Merchant)
 	var able []payment.Provider
 	for _, p := range has {
 		if can, ok := c.api.can[p]; ok && can.Supports(c.route.kind) {
@@ -86,7 +86,7 @@ func (c call) candidates() []payment.Provider {
 // known returns the account that serves an existing payment, nil when that
 // cannot be told. Whether it is still there is for the worker to say.
 func (c call) known(cmd payment.Command, name string) *account.Account {
-	at, err := c.book.Account(c.merchant, cmd.Provider, name)
+	at, err := c.book.Account(c.caller.Merchant, cmd.Provider, name)
 	if err != nil {
 		return nil
 	}
@@ -96,7 +96,7 @@ func (c call) known(cmd payment.Command, name string) *account.Account {
 // find takes the provider from the payment's last event, and returns the name of
 // its account.
 func (c call) find(ctx context.Context, q *intake.Request) (string, *refusal) {
-	p, found, err := c.api.broker.Find(ctx, c.merchant, q.Command.Payment)
+	p, found, err := c.api.broker.Find(ctx, c.caller.Merchant, q.Command.Payment)
 	switch {
 	case err != nil:
 		return "", unavailable(err)

@@ -32,6 +32,21 @@ func forbidden(s account.Scope) *refusal {
 	}
 }
 
+func aboveLimit() *refusal {
+	return &refusal{
+		Problem: problem(http.StatusForbidden, "above_limit", "The amount is above the API key's limit", "The key may not ask for as much in one command, or not in this currency. Nothing was stored."),
+		result:  resultAbove,
+	}
+}
+
+func needsSecond(s account.Scope) *refusal {
+	return &refusal{
+		Problem: problem(http.StatusForbidden, "second_signature_required", "A second key has to sign",
+			fmt.Sprintf("The API key may not ask for as much alone: a second key of the merchant, with the scope %s, has to sign the same request. Nothing was stored.", s)),
+		result: resultAbove,
+	}
+}
+
 func limited(after time.Duration) *refusal {
 	return &refusal{
 		Problem: problem(http.StatusTooManyRequests, "rate_limited", "Too many requests", "The API key sends more than its rate allows. Nothing was stored."),
@@ -78,6 +93,13 @@ func tooManyBatches() *refusal {
 func tooLarge() *refusal {
 	return &refusal{
 		Problem: problem(http.StatusRequestEntityTooLarge, "body_too_large", "The body is too large", fmt.Sprintf("At most %d bytes are taken.", maxBody)),
+		result:  resultInvalid,
+	}
+}
+
+func signedTooLarge() *refusal {
+	return &refusal{
+		Problem: problem(http.StatusRequestEntityTooLarge, "body_too_large", "The body is too large", fmt.Sprintf("A signed batch has at most %d bytes: send it in parts.", maxSignedBatch)),
 		result:  resultInvalid,
 	}
 }

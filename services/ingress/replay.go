@@ -3,17 +3,17 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/payloom/payloom/pkg/bus"
 	"github.com/payloom/payloom/pkg/payment"
-	"github.com/payloom/payloom/pkg/wire"
 	"github.com/payloom/payloom/services/internal/intake"
 )
 
 // A request that was accepted once is answered the same for as long as its key is
-// kept, though accounts, a provider's limits or the merchant's default may have
-// changed since, so that it would be refused today, or be another command. So
-// whoever is refused for one of those is compared with what is stored.
+// kept, though accounts, limits or the merchant's default may have changed since, so
+// that it would be refused today, or be another command. So whoever is refused for one
+// of those is compared with what is stored.
 //
 // What is compared is what the caller said: the body by itself, which no setting
 // changes. What it leaves out is taken from the stored command where the choice was
@@ -38,7 +38,7 @@ func spoken(q *intake.Request) payment.Command {
 // again returns the stored command when what was said is what was accepted before,
 // else why not: the refusal, when nothing is stored.
 func (a *api) again(ctx context.Context, said payment.Command, refused *refusal) (payment.Command, bool, *refusal) {
-	if said.ID == "" || (refused.result != resultInvalid && refused.result != resultReused) {
+	if said.ID == "" || !slices.Contains([]string{resultInvalid, resultReused, resultAbove}, refused.result) {
 		return payment.Command{}, false, refused
 	}
 	stored, err := a.broker.Command(ctx, said.Merchant, said.ID)
@@ -47,7 +47,7 @@ func (a *api) again(ctx context.Context, said payment.Command, refused *refusal)
 		return payment.Command{}, false, refused
 	case err != nil:
 		return payment.Command{}, false, a.fault(ctx, err)
-	case wire.Fingerprint(a.complete(said, stored.Provider)) != wire.Fingerprint(stored):
+	case !bus.SameRequest(stored, a.complete(said, stored.Provider)):
 		return payment.Command{}, false, reused()
 	}
 	return stored, true, nil

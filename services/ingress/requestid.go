@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"regexp"
 
-	"github.com/payloom/payloom/services/internal/intake"
+	"github.com/payloom/payloom/pkg/wire"
 )
 
 // requestIDHeader names a request in the logs of client and server. It has
@@ -22,7 +22,7 @@ type requestIDKey struct{}
 func withRequestID(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := r.Header.Get(requestIDHeader)
-		if !requestIDs.MatchString(id) || intake.CardNumber(id) {
+		if !requestIDs.MatchString(id) || wire.CardNumber(id) {
 			id = rand.Text()
 		}
 		w.Header().Set(requestIDHeader, id)

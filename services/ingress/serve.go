@@ -8,9 +8,9 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/payloom/payloom/pkg/account"
 	"github.com/payloom/payloom/pkg/payment"
 	"github.com/payloom/payloom/pkg/service"
+	"github.com/payloom/payloom/services/internal/callers"
 )
 
 // Results of a call, as metrics and logs name them.
@@ -22,6 +22,7 @@ const (
 	resultNotStarted  = "not_started"
 	resultUnavailable = "unavailable"
 	resultRefused     = "refused" // who asks may not
+	resultAbove       = "above_limit"
 	resultLimited     = "limited"
 	resultFailed      = "failed" // our fault
 )
@@ -38,7 +39,7 @@ type refusal struct {
 
 // answer is what becomes of one call, for client, metrics and log.
 type answer struct {
-	access   account.Access
+	caller   callers.Caller
 	command  payment.Command
 	replayed bool
 	refusal  *refusal // nil: accepted
@@ -111,8 +112,8 @@ func (a *api) log(r *http.Request, rt route, ans answer, took time.Duration) {
 		service.Route(rt.pattern), service.Kind(string(rt.kind)), service.Outcome(ans.result()),
 		zap.String("request_id", requestID(r)), service.Took(took),
 	}
-	if ans.access.KeyID != "" {
-		fields = append(fields, service.Merchant(string(ans.access.Merchant)), zap.String("key_id", ans.access.KeyID))
+	if ans.caller.KeyID != "" {
+		fields = append(fields, service.Merchant(string(ans.caller.Merchant)), zap.String("key_id", ans.caller.KeyID))
 	}
 	if ans.refusal == nil {
 		c := ans.command

@@ -19,7 +19,7 @@ type Config struct {
 
 	SourceRate     float64 `env:"SOURCE_RATE_LIMIT" envDefault:"2000" desc:"requests per second and address, of each replica; providers call from few; 0: no limit"`
 	EndpointRate   float64 `env:"ENDPOINT_RATE_LIMIT" envDefault:"5000" desc:"requests per second and account, of each replica; 0: no limit"`
-	UnprovenRate   float64 `env:"UNPROVEN_RATE_LIMIT" envDefault:"20" desc:"of these, callbacks that only the provider can vouch for (Axerve's); 0: no limit"`
+	UnprovenRate   float64 `env:"UNPROVEN_RATE_LIMIT" envDefault:"20" desc:"of these, callbacks that only the provider can vouch for (Axerve's), or that make no sense; 0: no limit"`
 	TrustedProxies int     `env:"TRUSTED_PROXIES" envDefault:"0" desc:"how many proxies of ours append to X-Forwarded-For; 0: the connection tells who calls"`
 	Concurrency    int     `env:"CONCURRENCY" envDefault:"32" desc:"stored callbacks interpreted at once"`
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+	"go.uber.org/zap"
 
 	"github.com/payloom/payloom/pkg/account"
 	"github.com/payloom/payloom/pkg/bus"
@@ -34,11 +35,14 @@ func run(ctx context.Context, rt *service.Runtime, cfg Config) error {
 	defer broker.Close()
 	rt.Health.Register("broker", true, broker.Check)
 	rt.Health.Info("durability", cfg.Bus.Durability)
+	rt.Health.Register("data keys", true, broker.CheckKeys)
+	rt.Health.Info("personal data sealed", broker.SealsPersonalData())
 
 	parsers := callback.Parsers(providers.Parsers(accounts))
 	verifier := providers.NewVerifier(accounts)
 	receiver := callback.NewReceiver(callback.Options{
-		Accounts: accounts, Parsers: parsers, Store: broker, Payments: broker, VerifyReturn: verifier.Return,
+		Accounts: accounts, Parsers: parsers, Store: broker, Payments: broker,
+		Verify: verifier.Callback, VerifyReturn: verifier.Return,
 		Limits: cfg.limits(), Log: rt.Log,
 	})
 	interpreter := callback.NewInterpreter(callback.InterpreterOptions{
@@ -59,6 +63,11 @@ func run(ctx context.Context, rt *service.Runtime, cfg Config) error {
 	all.Add("interpreter", func(ctx context.Context) error {
 		o := bus.ConsumeOptions{Concurrency: cfg.Concurrency, Grace: rt.Config.ShutdownGrace / 4}
 		return broker.ConsumeCallbacks(ctx, o, interpreter.Handle)
+	})
+	all.Add("day keys", func(ctx context.Context) error {
+		return broker.SweepDayKeys(ctx, func(days []string, err error) {
+			rt.Log.Info("keys of callbacks destroyed", zap.Strings("days", days), zap.Error(err))
+		})
 	})
 	rt.Health.SetReady(true)
 	return all.Run(ctx)

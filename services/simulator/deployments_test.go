@@ -31,7 +31,7 @@ func TestDeployments_Agree(t *testing.T) {
 	for _, m := range composeDefault.FindAllStringSubmatch(string(compose), -1) {
 		value[m[1]] = m[2]
 	}
-	for _, line := range []string{"NOTIFY_URL: http://notify.localhost:8081", "AXERVE_UNIFIED_SHOPS: PAYLOOM2"} {
+	for _, line := range []string{"NOTIFY_URL: http://notify.localhost:${NOTIFY_PORT:-8081}", "AXERVE_UNIFIED_SHOPS: PAYLOOM2"} {
 		if !strings.Contains(string(compose), line) {
 			t.Errorf("the compose file lacks %q", line)
 		}

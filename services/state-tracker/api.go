@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"net/http"
-	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -16,6 +15,7 @@ import (
 	"github.com/payloom/payloom/pkg/payment"
 	"github.com/payloom/payloom/pkg/projection"
 	"github.com/payloom/payloom/pkg/service"
+	"github.com/payloom/payloom/services/internal/callers"
 	"github.com/payloom/payloom/services/state-tracker/internal/store"
 )
 
@@ -74,6 +74,7 @@ func (a *api) handler() http.Handler {
 func (a *api) calls() map[string]call {
 	return map[string]call{
 		"GET /v1/payments":              a.list,
+		"GET /v1/reconciliation/breaks": a.breaks,
 		"GET /v1/payments/export":       a.export,
 		"GET /v1/payments/{id}":         a.payment,
 		"GET /v1/payments/{id}/events":  a.events,
@@ -104,20 +105,16 @@ func (a *api) serve(c call) http.Handler {
 	})
 }
 
-// authenticate returns whose API key the request carries.
+// authenticate returns whose key the request carries or is signed with.
 func (a *api) authenticate(r *http.Request) (payment.Merchant, error) {
-	scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if key = strings.TrimSpace(key); !strings.EqualFold(scheme, "Bearer") || key == "" {
-		return "", unauthenticated("Send the header Authorization with the word Bearer and the API key.")
-	}
-	access, ok := a.accounts.Book().Merchant(key)
+	c, err := callers.Authenticate(r, a.accounts.Book(), time.Now())
 	switch {
-	case !ok:
-		return "", unauthenticated("The API key is not known.")
-	case !access.May(account.ScopeRead):
+	case err != nil:
+		return "", unauthenticated(err.Error())
+	case !c.May(account.ScopeRead):
 		return "", problem(http.StatusForbidden, "forbidden", "The API key may not do this", "The key lacks the scope read.")
 	}
-	return access.Merchant, nil
+	return c.Merchant, nil
 }
 
 // write answers with JSON. Payments hold personal data: nothing between us and

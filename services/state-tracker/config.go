@@ -7,6 +7,7 @@ import (
 	"github.com/payloom/payloom/pkg/bus"
 	"github.com/payloom/payloom/pkg/conf"
 	"github.com/payloom/payloom/pkg/service"
+	"github.com/payloom/payloom/services/internal/reconcile"
 )
 
 // Config is what state-tracker reads from its environment.
@@ -22,7 +23,8 @@ type Config struct {
 	BatchWait time.Duration `env:"PROJECTION_WAIT" envDefault:"10ms" desc:"longest wait for a batch to fill; it adds to latency when little is going on"`
 	MaxLag    time.Duration `env:"PROJECTION_MAX_LAG" envDefault:"30s" desc:"age of the oldest message not projected above which this replica is not ready"`
 
-	Sweep SweepConfig
+	Sweep     SweepConfig
+	Reconcile reconcile.Config
 }
 
 // SweepConfig is when the sweeper looks after what has come to a standstill.

@@ -17,6 +17,7 @@ import (
 	"github.com/payloom/payloom/pkg/projection"
 	"github.com/payloom/payloom/pkg/service"
 	"github.com/payloom/payloom/services/internal/providers"
+	"github.com/payloom/payloom/services/internal/reconcile"
 	"github.com/payloom/payloom/services/state-tracker/internal/store"
 )
 
@@ -48,10 +49,18 @@ func run(ctx context.Context, rt *service.Runtime, cfg Config) error {
 	projector := projection.New(broker, db, projection.Options{
 		Batch: cfg.BatchSize, Wait: cfg.BatchWait, Bury: broker.Bury, Watchers: watchers, Log: rt.Log,
 	})
-	rows := store.New(db)
+	rows := store.New(db, broker.Finder)
 	sweeper := newSweeper(rows, broker, cfg.Sweep, sessions(cfg.Sweep), rt.Log)
+	shared, err := broker.Shared(ctx)
+	if err != nil {
+		return err
+	}
+	holds := newHolds(accounts.Book, rt.Log)
+	sweeper.held = holds
 	sweeper.keep = func(ctx context.Context) error { return keep(ctx, db, broker) }
-	rt.Metrics.MustRegister(accounts, broker.Metrics(), projector, sweeper)
+	advisories := broker.CountAdvisories()
+	runner := reconcile.New(db, broker, cfg.Reconcile, rt.Log)
+	rt.Metrics.MustRegister(accounts, broker.Metrics(), projector, sweeper, advisories, runner)
 	watchOver(rt, cfg, db, broker, projector)
 
 	api := newAPI(rt, accounts, rows, watchers, ctx.Done())
@@ -64,6 +73,12 @@ func run(ctx context.Context, rt *service.Runtime, cfg Config) error {
 	var all service.Group
 	all.Add("projector", projector.Run)
 	all.Add("sweeper", sweeper.Run)
+	all.Add("reconcile", runner.Run)
+	all.Add("advisories", advisories.Run)
+	all.Add("holds", func(ctx context.Context) error {
+		shared.Watch(ctx, holds.records(), holds.learn, func() {})
+		return ctx.Err()
+	})
 	all.Add("http", server.Run)
 	rt.Health.SetReady(true)
 	return all.Run(ctx)
@@ -97,6 +112,8 @@ func watchOver(rt *service.Runtime, cfg Config, db *pgxpool.Pool, broker *bus.Bu
 	rt.Health.Register("projection", true, func(context.Context) error { return p.Err() })
 	rt.Health.Register("lag", true, func(ctx context.Context) error { return behind(ctx, cfg, p) })
 	rt.Health.Info("durability", cfg.Bus.Durability)
+	rt.Health.Register("data keys", false, broker.CheckKeys)
+	rt.Health.Info("personal data sealed", broker.SealsPersonalData())
 }
 
 // behind returns an error when rows are older than they may be. How far they are

@@ -89,6 +89,7 @@ func TestOpenAPI_AnswersAreAsDescribed(t *testing.T) {
 	for path, status := range map[string]int{
 		"/v1/payments": 200, "/v1/payments/order-1": 200, "/v1/payments/order-1/events": 200, "/v1/commands/" + string(c.ID): 200,
 		"/v1/payments/none": 404, "/v1/payments?nonsense=1": 400,
+		"/v1/reconciliation/breaks": 200, "/v1/reconciliation/breaks?status=open&kind=missing_here": 200, "/v1/reconciliation/breaks?kind=none": 400,
 		"/v1/mandates": 200, "/v1/mandates/m": 200, "/v1/mandates/none": 404, "/v1/mandates?provider=none": 400,
 		"/v1/stats": 200, "/v1/stats?group=day,provider,kind": 200, "/v1/stats?group=hour": 400,
 		"/v1/payments/export": 200, "/v1/payments/export?format=xls": 400,

@@ -47,7 +47,7 @@ func newShelfThatWrites(t *testing.T, within time.Duration) *shelf {
 	}
 	rt := service.NewRuntime("state-tracker", service.Config{}, zap.NewNop())
 	s := &shelf{world: world{pool: pool}, stopping: make(chan struct{})}
-	s.api = newAPI(rt, accounts, store.New(pool), projection.NewWatchers(), s.stopping)
+	s.api = newAPI(rt, accounts, store.New(pool, nil), projection.NewWatchers(), s.stopping)
 	server, err := service.NewHTTPServer(t.Context(), "127.0.0.1:0", s.api.handler(), service.HTTPOptions{WriteTimeout: within, Grace: time.Second})
 	if err != nil {
 		t.Fatal(err)

@@ -180,3 +180,36 @@ func TestSweeper_AsksUnderKeysThatNoCallerHas(t *testing.T) {
 func waitingFor(id string) store.Waiting {
 	return store.Waiting{Merchant: "demo", Payment: payment.ID(id), Provider: payment.Computop, Account: "eu", Version: 2, Since: time.Now()}
 }
+
+// TestSweeper_CountsDeadLettersUntilAnOperatorEndsThem: an alarm that nobody can end
+// is one that nobody hears.
+func TestSweeper_CountsDeadLettersUntilAnOperatorEndsThem(t *testing.T) {
+	t.Parallel()
+	w, s, q := sweeping(t)
+	w.bury(t, w.open(t, "one"))
+	w.bury(t, w.open(t, "two"))
+	w.projected(t, 2, "SELECT count(*) FROM dead_letters")
+	counted := func(want string) {
+		t.Helper()
+		at(t, s, q, 0)
+		if want != "" {
+			want = "# HELP payloom_dead_letters Dead letters that nobody has replayed or discarded.\n# TYPE payloom_dead_letters gauge\n" +
+				`payloom_dead_letters{service="worker-computop",stream="COMMANDS_0"} ` + want + "\n"
+		}
+		if err := testutil.CollectAndCompare(s, strings.NewReader(want), "payloom_dead_letters"); err != nil {
+			t.Error(err)
+		}
+	}
+	counted("2")
+	r := wire.AuditRecord{Actor: "alex", Action: bus.DiscardLetter, Stream: bus.DeadStream, Sequence: 1}
+	if err := w.bus.Audited(t.Context(), r, func(context.Context) (string, error) { return "", nil }); err != nil {
+		t.Fatal(err)
+	}
+	counted("1")
+	r.Sequence, r.Action = 2, bus.ReplayLetter
+	failed := errors.New("it failed")
+	if err := w.bus.Audited(t.Context(), r, func(context.Context) (string, error) { return "", failed }); !errors.Is(err, failed) {
+		t.Fatal(err)
+	}
+	counted("1")
+}

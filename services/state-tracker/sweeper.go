@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/payloom/payloom/pkg/bus"
 	"github.com/payloom/payloom/pkg/payment"
 	"github.com/payloom/payloom/pkg/service"
 	"github.com/payloom/payloom/services/state-tracker/internal/store"
@@ -31,6 +32,7 @@ type queue interface {
 	Now(ctx context.Context) (time.Time, error)
 	Wake(ctx context.Context, c payment.Command, at time.Time) error
 	Accept(ctx context.Context, c payment.Command) (payment.Command, bool, error)
+	ReadEnds(ctx context.Context, e *bus.Ends) error
 }
 
 // sweeper looks for what has come to a standstill and gets it going again: the
@@ -45,15 +47,30 @@ type sweeper struct {
 	log      *zap.Logger
 	stats    *sweepStats
 	keep     func(context.Context) error // housekeeping
+	held     held
 	kept     time.Time
+	ends     bus.Ends // what operators did with dead letters
 }
 
 func newSweeper(rows *store.Store, q queue, cfg SweepConfig, sessions store.Sessions, log *zap.Logger) *sweeper {
 	return &sweeper{
 		rows: rows, queue: q, cfg: cfg, sessions: sessions, log: log.With(service.Component("sweeper")), stats: newSweepStats(),
-		keep: func(context.Context) error { return nil },
+		keep: func(context.Context) error { return nil }, held: none{},
 	}
 }
+
+// held knows which commands are set aside: they are not stuck, and waking them
+// would only have them set aside again.
+type held interface {
+	command(c store.Stalled, now time.Time) bool
+	provider(p payment.Provider) bool
+}
+
+// none is where nothing is held.
+type none struct{}
+
+func (none) command(store.Stalled, time.Time) bool { return false }
+func (none) provider(payment.Provider) bool        { return false }
 
 // Run sweeps at intervals until ctx ends. A sweep that fails is made up for by
 // the next.
@@ -94,6 +111,9 @@ func (s *sweeper) wake(ctx context.Context, now time.Time) error {
 	for _, c := range stalled {
 		if ctx.Err() != nil {
 			break // the next sweep goes on
+		}
+		if s.held.command(c, now) {
+			continue // it has a timer, and its next turn here
 		}
 		command := payment.Command{ID: c.Command, Merchant: c.Merchant, Payment: c.Payment, Provider: c.Provider, Kind: c.Kind}
 		if err := s.queue.Wake(ctx, command, now); err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,8 +15,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.uber.org/zap"
 
+	"github.com/payloom/payloom/pkg/account"
 	"github.com/payloom/payloom/pkg/payment"
 	"github.com/payloom/payloom/pkg/projection"
+	"github.com/payloom/payloom/pkg/protection"
 	"github.com/payloom/payloom/pkg/testkit"
 	"github.com/payloom/payloom/services/state-tracker/internal/store"
 )
@@ -91,7 +94,7 @@ func sweeping(t *testing.T) (*world, *sweeper, *shifted) {
 		}
 	})
 	q := &shifted{queue: w.bus}
-	s := newSweeper(store.New(w.pool), q, thresholds, store.Sessions{Otherwise: 24 * time.Hour}, zap.NewNop())
+	s := newSweeper(store.New(w.pool, nil), q, thresholds, store.Sessions{Otherwise: 24 * time.Hour}, zap.NewNop())
 	return w, s, q
 }
 
@@ -368,4 +371,55 @@ func (a ahead) Now(ctx context.Context) (time.Time, error) {
 
 func (a ahead) Wake(ctx context.Context, c payment.Command, at time.Time) error {
 	return a.queue.Wake(ctx, c, at.Add(-time.Minute))
+}
+
+// TestSweeper_LeavesAloneWhatIsSetAside: commands of a paused provider, and of an
+// account whose breaker is open, are neither woken nor counted as stuck; those of
+// others are.
+func TestSweeper_LeavesAloneWhatIsSetAside(t *testing.T) {
+	t.Parallel()
+	w, s, q := sweeping(t)
+	book, err := account.Load(accountsFile(t), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newHolds(func() *account.Book { return book }, zap.NewNop())
+	s.held = h
+	computop, axerve := protection.Account{Provider: payment.Computop}, protection.Account{Provider: payment.Axerve}
+	w.open(t, "at-computop")
+	elsewhere := newCommand("demo", "at-axerve", payment.Authorize, "open-at-axerve", euros(1000))
+	elsewhere.Provider, elsewhere.Account = payment.Axerve, "it"
+	w.accept(t, elsewhere)
+	other := newCommand("demo", "at-axerve-us", payment.Authorize, "open-at-axerve-us", euros(1000))
+	other.Provider, other.Account = payment.Axerve, "us"
+	w.accept(t, other)
+	w.projected(t, 3, "SELECT count(*) FROM operations WHERE status = 'accepted' AND accepted_at IS NOT NULL")
+
+	tell := func(r protection.Record, a protection.Account, v any) {
+		data, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.learn(protection.Key(r, a), data, 1)
+	}
+	tell(protection.SwitchRecord, computop, protection.Switch{Mode: protection.Paused})
+	axerve.Merchant, axerve.Name = "demo", "it"
+	tell(protection.BreakerRecord, axerve, protection.Breaker{State: protection.Open, RetryAt: time.Now().Add(24 * time.Hour)})
+	at(t, s, q, time.Minute)
+	if diff := cmp.Diff([]string{"at-axerve-us authorize"}, q.takeWoken()); diff != "" {
+		t.Errorf("while held (-want +got):\n%s", diff)
+	}
+	if age := testutil.ToFloat64(s.stats.oldest.WithLabelValues("computop")); age != 0 {
+		t.Errorf("a paused provider's oldest command is %v seconds old, want none", age)
+	}
+	if age := testutil.ToFloat64(s.stats.oldest.WithLabelValues("axerve")); age < 50 {
+		t.Errorf("the oldest command elsewhere is %v seconds old, want a minute", age)
+	}
+	tell(protection.SwitchRecord, computop, protection.Switch{Mode: protection.Running})
+	// Its time has come: somebody has to make the next try, or it stays open.
+	tell(protection.BreakerRecord, axerve, protection.Breaker{State: protection.Open, RetryAt: time.Now()})
+	at(t, s, q, time.Hour)
+	if got := q.takeWoken(); len(got) != 3 {
+		t.Errorf("after the release %v were woken, want all three", got)
+	}
 }

@@ -48,7 +48,7 @@ func newSweepStats() *sweepStats {
 		open:      gauge("payloom_open_operations", "Operations that are not at their end, or buried, by status.", "provider", "status"),
 		payments:  gauge("payloom_open_payments", "Payments with an operation that is not at its end, by state.", "provider", "state"),
 		attention: gauge("payloom_attention_payments", "Payments that a person has to look at.", "provider", "state"),
-		dead:      gauge("payloom_dead_letters", "Dead letters that are kept.", "service", "stream"),
+		dead:      gauge("payloom_dead_letters", "Dead letters that nobody has replayed or discarded.", "service", "stream"),
 		stranded:  gauge("payloom_stranded_commands", "Commands without an end that are too old to be handed to their workers again.", "provider", "status"),
 	}
 }
@@ -79,9 +79,15 @@ func (s *sweeper) measure(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	s.stats.operations(open, now)
+	s.stats.operations(open, now, s.held)
+	if err := s.queue.ReadEnds(ctx, &s.ends); err != nil {
+		return err
+	}
 	for gauge, count := range map[*prometheus.GaugeVec]func(context.Context) (map[[2]string]int64, error){
-		s.stats.payments: s.rows.PaymentsByState, s.stats.attention: s.rows.Attention, s.stats.dead: s.rows.DeadLetters,
+		s.stats.payments: s.rows.PaymentsByState, s.stats.attention: s.rows.Attention,
+		s.stats.dead: func(ctx context.Context) (map[[2]string]int64, error) {
+			return s.rows.DeadLetters(ctx, s.ends.Seqs())
+		},
 		s.stats.stranded: func(ctx context.Context) (map[[2]string]int64, error) {
 			return s.rows.Stranded(ctx, now.Add(-wakeable))
 		},
@@ -100,7 +106,7 @@ func (s *sweeper) measure(ctx context.Context, now time.Time) error {
 
 // operations sets the gauges that count operations. What is gone must not stay
 // at its last value.
-func (s *sweepStats) operations(open []store.Open, now time.Time) {
+func (s *sweepStats) operations(open []store.Open, now time.Time, h held) {
 	for _, g := range []*prometheus.GaugeVec{s.oldest, s.unknown, s.unknownAt, s.parked, s.open} {
 		g.Reset()
 	}
@@ -124,6 +130,9 @@ func (s *sweepStats) operations(open []store.Open, now time.Time) {
 		oldest[o.Provider] = max(oldest[o.Provider], now.Sub(o.Accepted))
 	}
 	for p, age := range oldest {
+		if h.provider(p) {
+			continue // a person has paused it and knows
+		}
 		s.oldest.WithLabelValues(string(p)).Set(age.Seconds())
 	}
 }

@@ -40,7 +40,7 @@ func run(ctx context.Context, rt *service.Runtime, cfg Config) error {
 
 	stats := delivery.NewStats(db)
 	dispatcher := delivery.NewDispatcher(accounts, db, delivery.Options{
-		Guard: cfg.guard(), PerEndpoint: cfg.PerEndpoint, Keep: cfg.Keep, Stats: stats, Log: rt.Log,
+		Guard: cfg.guard(), PerEndpoint: cfg.PerEndpoint, Keep: cfg.Keep, Keys: broker.Finder, Stats: stats, Log: rt.Log,
 	})
 	follower := delivery.NewFollower(broker, accounts, db, delivery.FollowerOptions{Wake: dispatcher.Wake, Stats: stats, Log: rt.Log})
 	rt.Metrics.MustRegister(accounts, broker.Metrics(), stats)
@@ -48,6 +48,8 @@ func run(ctx context.Context, rt *service.Runtime, cfg Config) error {
 	rt.Health.Register("broker", true, broker.Check)
 	rt.Health.Register("events", true, follower.Check)
 	rt.Health.Info("durability", cfg.Bus.Durability)
+	rt.Health.Register("data keys", true, broker.CheckKeys)
+	rt.Health.Info("personal data sealed", broker.SealsPersonalData())
 
 	var all service.Group
 	all.Add("dispatcher", dispatcher.Run)

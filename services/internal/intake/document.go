@@ -10,6 +10,8 @@ import (
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/payloom/payloom/pkg/wire"
 )
 
 const (
@@ -148,7 +150,7 @@ var names = regexp.MustCompile(`^[ -~]{1,64}$`)
 // Shown returns a name that a caller chose, or words in its place when it is not
 // fit to be told back.
 func Shown(name string) string {
-	if !names.MatchString(name) || cardNumber(name, loose) {
+	if !names.MatchString(name) || wire.CardNumberInGroups(name) {
 		return "(a name that is not repeated)"
 	}
 	return name

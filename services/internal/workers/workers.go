@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/payloom/payloom/pkg/account"
 	"github.com/payloom/payloom/pkg/bus"
 	"github.com/payloom/payloom/pkg/conf"
@@ -23,9 +25,12 @@ type Config struct {
 	service.Config
 	Bus bus.Config
 
-	Accounts    string `env:"PAYLOOM_ACCOUNTS,required" desc:"file of merchants and accounts; changes are followed"`
-	PublicURL   string `env:"PUBLIC_URL,required" desc:"where the provider and buyers' browsers reach notify-receiver"`
-	Concurrency int    `env:"CONCURRENCY" envDefault:"64" desc:"commands in hand at once"`
+	Accounts  string `env:"PAYLOOM_ACCOUNTS,required" desc:"file of merchants and accounts; changes are followed"`
+	PublicURL string `env:"PUBLIC_URL,required" desc:"where the provider and buyers' browsers reach notify-receiver"`
+	// SettleMost is below a minute never: a request may be under way for as long.
+	SettleMost  time.Duration `env:"SETTLE_MOST" envDefault:"0s" desc:"longest time until a provider's \"not found\" is believed, 1m or more, for accounts that are not live: a simulator has no night to wait for; 0: as long as the provider needs"`
+	Concurrency int           `env:"CONCURRENCY" envDefault:"64" desc:"commands in hand at once"`
+	Breaker     Breaker
 }
 
 // Validate checks the values that conf.Load has read.
@@ -36,6 +41,10 @@ func (c Config) Validate() error {
 	}
 	if c.Concurrency < 1 {
 		errs = append(errs, conf.Invalid("CONCURRENCY", "is %d, must be at least 1", c.Concurrency))
+	}
+	errs = append(errs, c.Breaker.validate())
+	if c.SettleMost != 0 && c.SettleMost < time.Minute {
+		errs = append(errs, conf.Invalid("SETTLE_MOST", "is %v, must be 0 or at least 1m", c.SettleMost))
 	}
 	return errors.Join(errs...)
 }
@@ -58,13 +67,24 @@ func Run(ctx context.Context, rt *service.Runtime, cfg Config, name string, p pa
 	defer broker.Close()
 	rt.Health.Register("broker", true, broker.Check)
 	rt.Health.Info("durability", cfg.Bus.Durability)
+	rt.Health.Register("data keys", true, broker.CheckKeys)
+	rt.Health.Info("personal data sealed", broker.SealsPersonalData())
 
+	g, err := protect(ctx, rt, cfg, broker, accounts, p)
+	if err != nil {
+		return err
+	}
+	router := providers.Router(accounts, p, cfg.PublicURL)
+	if cfg.SettleMost > 0 {
+		router = providers.Hasty(accounts, router, cfg.SettleMost)
+		rt.Log.Warn("not found is believed early: for simulators", zap.Duration("settle_most", cfg.SettleMost))
+	}
 	w := worker.New(worker.Options{
-		Ledger: broker, Timers: broker, Provider: providers.Router(accounts, p, cfg.PublicURL),
+		Ledger: broker, Timers: broker, Provider: router, Guard: g,
 		Validate: wire.Validate, Account: providers.AccountName(accounts), Log: rt.Log,
 	})
-	rt.Metrics.MustRegister(accounts, broker.Metrics(), w.Metrics())
+	rt.Metrics.MustRegister(accounts, broker.Metrics(), w.Metrics(), g.Metrics())
 	rt.Health.SetReady(true)
-	o := bus.ConsumeOptions{Concurrency: cfg.Concurrency, Grace: cfg.grace()}
+	o := bus.ConsumeOptions{Concurrency: cfg.Concurrency, Grace: cfg.grace(), Held: g.Held}
 	return broker.ConsumeCommands(ctx, p, o, w.Handle)
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/payloom/payloom/pkg/payment"
 	"github.com/payloom/payloom/pkg/projection"
-	"github.com/payloom/payloom/pkg/wire"
 )
 
 // Event is a row of events. Its JSON is that of the query API.
@@ -22,6 +21,9 @@ type Event struct {
 	Source    string            `json:"source"`
 	At        time.Time         `json:"at"`
 	Data      json.RawMessage   `json:"data"` // in the JSON of proto/payloom/v1
+	Personal  Personal          `json:"personal_data,omitempty"`
+
+	body []byte
 }
 
 // Events returns a page of a payment's events that follow a version, in order,
@@ -42,20 +44,20 @@ func (s *Store) Events(ctx context.Context, m payment.Merchant, id payment.ID, a
 		return nil, false, s.exists(ctx, m, id)
 	}
 	if len(page) > limit {
-		return page[:limit], true, nil
+		page, more = page[:limit], true
 	}
-	return page, false, nil
+	for i := range page {
+		if err := s.openEvent(ctx, &page[i], m, id); err != nil {
+			return nil, false, fmt.Errorf("read events: %w", err)
+		}
+	}
+	return page, more, nil
 }
 
 func scanEvent(row pgx.CollectableRow) (Event, error) {
 	var e Event
-	var body []byte
-	if err := row.Scan(&e.Version, &e.Type, &e.CommandID, &e.Source, &e.At, &body); err != nil {
-		return Event{}, err
-	}
+	err := row.Scan(&e.Version, &e.Type, &e.CommandID, &e.Source, &e.At, &e.body)
 	e.At = e.At.UTC()
-	var err error
-	e.Data, err = wire.DataJSON(body)
 	return e, err
 }
 

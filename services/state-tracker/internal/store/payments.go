@@ -33,6 +33,7 @@ type Payment struct {
 	Capture    string              `json:"capture,omitempty"`
 	Action     *projection.Action  `json:"action,omitempty"`
 	Buyer      *projection.Buyer   `json:"buyer,omitempty"`
+	Personal   Personal            `json:"personal_data,omitempty"`
 	Mandate    *projection.Mandate `json:"mandate,omitempty"`
 	Refs       map[string]string   `json:"refs,omitempty"`
 	Operations []Operation         `json:"operations,omitempty"`
@@ -93,7 +94,7 @@ func (m Money) orNone() *Money {
 
 // paymentSQL reads a payment and its operations in one statement, so that both
 // are of one moment. What only asked the provider is left out.
-const paymentSQL = `SELECT ` + columns + `, p.action, p.buyer, coalesce((
+const paymentSQL = `SELECT ` + columns + `, p.action, p.buyer, p.personal, coalesce((
 	SELECT jsonb_agg(jsonb_build_object(
 		'command_id', o.command_id, 'kind', o.kind, 'status', o.status,
 		'amount', CASE WHEN o.currency <> '' THEN jsonb_build_object('value', o.amount, 'currency', o.currency) END,
@@ -107,8 +108,8 @@ FROM payments p WHERE p.merchant = $1 AND p.payment_id = $2`
 func (s *Store) Payment(ctx context.Context, m payment.Merchant, id payment.ID) (Payment, error) {
 	var p Payment
 	var amount Money
-	var operations []byte
-	targets := append(p.targets(&amount), &p.Action, &p.Buyer, &operations)
+	var sealed, operations []byte
+	targets := append(p.targets(&amount), &p.Action, &p.Buyer, &sealed, &operations)
 	err := s.db.QueryRow(ctx, paymentSQL, string(m), string(id)).Scan(targets...)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Payment{}, fmt.Errorf("%w: payment", ErrNotFound)
@@ -120,6 +121,7 @@ func (s *Store) Payment(ctx context.Context, m payment.Merchant, id payment.ID) 
 	if err := json.Unmarshal(operations, &p.Operations); err != nil {
 		return Payment{}, fmt.Errorf("read operations: %w", err)
 	}
+	s.open(ctx, &p, sealed)
 	return p, nil
 }
 

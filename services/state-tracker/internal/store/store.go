@@ -3,16 +3,27 @@
 package store
 
 import (
+	"context"
 	"errors"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/payloom/payloom/pkg/payment"
+	"github.com/payloom/payloom/pkg/wire"
 )
 
 // ErrNotFound means that the merchant has no such thing.
 var ErrNotFound = errors.New("store: not found")
 
 // Store reads rows. Its methods may be called concurrently.
-type Store struct{ db *pgxpool.Pool }
+type Store struct {
+	db   *pgxpool.Pool
+	keys Keys
+}
 
-// New returns a Store of the rows that pool's connections see.
-func New(pool *pgxpool.Pool) *Store { return &Store{db: pool} }
+// Keys returns how the keys of a payment's personal data are found: bus.Finder.
+type Keys func(ctx context.Context, m payment.Merchant, id payment.ID) wire.Finder
+
+// New returns a Store of the rows that pool's connections see. Without keys what is
+// sealed stays so.
+func New(pool *pgxpool.Pool, keys Keys) *Store { return &Store{db: pool, keys: keys} }

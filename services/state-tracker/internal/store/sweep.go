@@ -17,6 +17,7 @@ type Stalled struct {
 	Command  payment.CommandID
 	Provider payment.Provider
 	Kind     payment.Kind
+	Account  string // where it is carried out, or what it asks for; empty: the default one
 }
 
 // Intervals are when a stalled command is handed out again.
@@ -48,7 +49,9 @@ WITH due AS (
 	WHERE w.next_at <= $1
 	RETURNING merchant, payment_id, command_id
 )
-SELECT merchant, payment_id, command_id, due.provider, due.kind FROM claimed JOIN due USING (merchant, payment_id, command_id)`
+SELECT merchant, payment_id, command_id, due.provider, due.kind, coalesce(nullif(p.account, ''),
+	(SELECT c.account FROM commands c WHERE c.merchant = due.merchant AND c.command_id = due.command_id LIMIT 1), '')
+FROM claimed JOIN due USING (merchant, payment_id, command_id) LEFT JOIN payments p USING (merchant, payment_id)`
 
 // Claim returns at most limit commands that have stalled by now, broker time, and
 // makes them no other sweeper's for a while that doubles each time.
@@ -177,9 +180,14 @@ func (s *Store) Attention(ctx context.Context) (map[[2]string]int64, error) {
 	return s.counts(ctx, `SELECT provider, state, count(*) FROM payments WHERE attention GROUP BY 1, 2`)
 }
 
-// DeadLetters counts dead letters by service and stream.
-func (s *Store) DeadLetters(ctx context.Context) (map[[2]string]int64, error) {
-	return s.counts(ctx, `SELECT service, stream, count(*) FROM dead_letters GROUP BY 1, 2`)
+// DeadLetters counts, by service and stream, the dead letters other than those whose
+// sequences are named: operators have dealt with them.
+func (s *Store) DeadLetters(ctx context.Context, ended []uint64) (map[[2]string]int64, error) {
+	seqs := make([]int64, len(ended))
+	for i, n := range ended {
+		seqs[i] = int64(n)
+	}
+	return s.counts(ctx, `SELECT service, stream, count(*) FROM dead_letters WHERE NOT seq = ANY ($1) GROUP BY 1, 2`, seqs)
 }
 
 // Stranded counts, by provider and status, the commands that were accepted before a
