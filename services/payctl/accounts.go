@@ -26,7 +26,7 @@ no secret. Without FILE it takes PAYLOOM_ACCOUNTS.`,
 			return a.checkAccounts(path)
 		},
 	}
-	return group("accounts", "Look at merchants' accounts", check)
+	return group("accounts", "Merchants' accounts and API keys", check, a.keyCommand(), a.signCommand())
 }
 
 func (a *app) accountsFile(args []string) (string, error) {

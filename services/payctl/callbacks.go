@@ -2,19 +2,12 @@ package main
 
 import (
 	"context"
-	"maps"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"go.uber.org/zap"
 
-	"github.com/payloom/payloom/pkg/account"
-	"github.com/payloom/payloom/pkg/callback"
 	"github.com/payloom/payloom/pkg/payment"
 	"github.com/payloom/payloom/pkg/wire"
-	"github.com/payloom/payloom/services/internal/providers"
 	"github.com/payloom/payloom/services/payctl/internal/console"
 )
 
@@ -103,81 +96,4 @@ func (a *app) listCallbacks(ctx context.Context, f callbackFilter) error {
 	}
 	a.console.Table([]string{"stored", "provider", "from", "verdict", "payment", "bytes", "reason", "id"}, rows)
 	return nil
-}
-
-func (a *app) callbacksReverify() *cobra.Command {
-	var since time.Duration
-	which := string(callback.OnlyQuarantined)
-	cmd := &cobra.Command{
-		Use:   "reverify",
-		Short: "Interpret stored callbacks again, after a key was put right",
-		Long: `Reverify reads stored callbacks and interprets them with the keys of now, from the accounts
-file at PAYLOOM_ACCOUNTS. What a payment knows already it does not learn twice, so this
-may be run again, and beside the service.`,
-		Example: `  payctl callbacks reverify --since 6h
-  payctl callbacks reverify --since 24h --which failed`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if !slices.Contains(choices(), which) {
-				return misuse("--which: must be one of %s", strings.Join(choices(), ", "))
-			}
-			if since <= 0 {
-				return misuse("--since: name how far to look back, such as 6h")
-			}
-			return a.reverify(cmd.Context(), callback.Which(which), since)
-		},
-	}
-	cmd.Flags().DurationVar(&since, "since", 0, "how far to look back")
-	cmd.Flags().StringVar(&which, "which", which, "which callbacks: "+strings.Join(choices(), ", "))
-	fixed(cmd, "which", choices())
-	return cmd
-}
-
-func choices() []string {
-	return words([]callback.Which{callback.OnlyQuarantined, callback.OnlyFailed, callback.Everything})
-}
-
-func (a *app) reverify(ctx context.Context, which callback.Which, since time.Duration) error {
-	path, err := a.accountsFile(nil)
-	if err != nil {
-		return err
-	}
-	accounts, err := account.Watch(ctx, path, zap.NewNop())
-	if err != nil {
-		return err
-	}
-	b, err := a.connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
-	now, err := b.Now(ctx)
-	if err != nil {
-		return err
-	}
-	interpreter := callback.NewInterpreter(callback.InterpreterOptions{
-		Accounts: accounts, Parsers: providers.Parsers(accounts), Verify: providers.NewVerifier(accounts).Callback, Ledger: b,
-	})
-	counts, err := callback.Reverify(ctx, b, interpreter, which, now.Add(-since), a.reportReverified)
-	if err != nil {
-		return err
-	}
-	if a.asJSON {
-		return a.console.Line(map[string]any{"counts": counts})
-	}
-	for _, outcome := range slices.Sorted(maps.Keys(counts)) {
-		a.console.Printf("%-12s %d\n", outcome, counts[outcome])
-	}
-	if len(counts) == 0 {
-		a.console.Printf("no callback to look at in the last %s\n", since)
-	}
-	return nil
-}
-
-func (a *app) reportReverified(l callback.Line) {
-	if a.asJSON {
-		_ = a.console.Line(l) // whoever reads has gone if this fails
-		return
-	}
-	a.console.Printf("%s  %s  was %s, now %s, %d event(s)%s\n", l.Stored.Format(timeLayout), l.ID, l.Was, l.Outcome, l.Events, prefixed(": ", l.Why))
 }

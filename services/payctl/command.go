@@ -108,7 +108,10 @@ func (v *commandView) fate(p payment.Payment) {
 			v.Status = string(payment.OpRejected)
 		}
 	}
-	if p.Synced == v.ID {
+	switch {
+	case p.Synced == v.ID:
 		v.Status = string(payment.OpSucceeded)
+	case p.Answered(v.ID):
+		v.Status = "answered" // which way, its event tells
 	}
 }

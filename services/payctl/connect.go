@@ -26,6 +26,8 @@ type settings struct {
 	Accounts    string      `env:"PAYLOOM_ACCOUNTS" desc:"file of merchants and accounts"`
 	Simulator   string      `env:"PAYLOOM_SIMULATOR" desc:"base URL of the simulator"`
 	Since       time.Time   `env:"PAYLOOM_SIMULATOR_SINCE" desc:"when the simulator's ledger begins"`
+	Metrics     string      `env:"PAYLOOM_METRICS" desc:"URLs of the services' metrics, comma separated"`
+	Logs        string      `env:"PAYLOOM_LOGS" desc:"folder of the services' logs"`
 }
 
 // settings reads the environment, and over it what a payctl up in --dir left there.
@@ -72,7 +74,7 @@ func (a *app) connect(ctx context.Context) (*bus.Bus, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := bus.Connect(ctx, s.Bus, "payctl", zap.NewNop())
+	b, err := bus.Connect(ctx, s.Bus, bus.Operator, zap.NewNop())
 	if err != nil {
 		return nil, unreachable(err)
 	}

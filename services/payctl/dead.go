@@ -3,42 +3,125 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/payloom/payloom/pkg/bus"
+	"github.com/payloom/payloom/pkg/payment"
 	"github.com/payloom/payloom/pkg/wire"
 	"github.com/payloom/payloom/services/payctl/internal/console"
+	"github.com/payloom/payloom/services/payctl/internal/letters"
 )
 
 func (a *app) deadCommand() *cobra.Command {
-	var service string
-	list := &cobra.Command{
+	return group("dead", "Messages that nobody could handle: look at them, replay them, discard them",
+		a.deadList(), a.deadShow(), a.deadReplay(), a.deadDiscard())
+}
+
+// letterFlags are how dead letters are chosen.
+type letterFlags struct {
+	letters.Filter
+	since, until time.Duration
+	state        string
+}
+
+func letterFilter(cmd *cobra.Command, f *letterFlags) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.Service, "service", "", "only those that this service gave up")
+	flags.StringVar(&f.Stream, "stream", "", "only those from this stream, or from all that begin so")
+	flags.StringVar(&f.Reason, "because", "", "only those whose reason holds this text")
+	flags.StringVar(&f.Provider, "provider", "", "only messages of this provider")
+	flags.StringVar(&f.Merchant, "merchant", "", "only messages of this merchant")
+	flags.DurationVar(&f.since, "since", 0, "only those buried within this time, such as 6h")
+	flags.DurationVar(&f.until, "until", 0, "only those buried before this long ago")
+	flags.IntVar(&f.Limit, "limit", 0, "at most so many, the oldest; 0: all")
+	fixed(cmd, "provider", words(payment.Providers()))
+}
+
+// filter returns the filter that the flags say, with times by the broker's clock.
+func (f letterFlags) filter(ctx context.Context, b *bus.Bus) (letters.Filter, error) {
+	now, err := b.Now(ctx)
+	if err != nil {
+		return letters.Filter{}, err
+	}
+	out := f.Filter
+	out.State = letters.State(f.state)
+	if f.since > 0 {
+		out.Since = now.Add(-f.since)
+	}
+	if f.until > 0 {
+		out.Until = now.Add(-f.until)
+	}
+	return out, nil
+}
+
+func (f letterFlags) check() error {
+	if f.since < 0 || f.until < 0 || f.Limit < 0 {
+		return misuse("--since, --until and --limit must not be negative")
+	}
+	if f.state != "" && !slices.Contains(letters.States(), letters.State(f.state)) {
+		return misuse("--state: must be one of %s", strings.Join(words(letters.States()), ", "))
+	}
+	return nil
+}
+
+func (a *app) deadList() *cobra.Command {
+	var f letterFlags
+	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "Messages that nobody could handle",
-		Args:  cobra.NoArgs,
+		Long: `List shows the dead letters that are open: nobody has replayed or discarded them yet. They are
+kept 400 days and cannot be changed; what became of them is in the audit.`,
+		Example: `  payctl dead list --service worker-computop --because "schema version"
+  payctl dead list --state any --since 24h --json`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.brief(cmd.Context(), func(ctx context.Context) error { return a.listDead(ctx, service) })
+			if err := f.check(); err != nil {
+				return err
+			}
+			return a.brief(cmd.Context(), func(ctx context.Context) error { return a.listDead(ctx, f) })
 		},
 	}
-	list.Flags().StringVar(&service, "service", "", "only those that this service gave up")
+	letterFilter(cmd, &f)
+	cmd.Flags().StringVar(&f.Reason, "reason", "", "the same as --because")
+	cmd.Flags().StringVar(&f.state, "state", string(letters.Open), "what became of them: "+strings.Join(words(letters.States()), ", "))
+	fixed(cmd, "state", words(letters.States()))
+	return cmd
+}
+
+func (a *app) deadShow() *cobra.Command {
 	var body bool
 	show := &cobra.Command{
 		Use:   "show SEQUENCE",
-		Short: "One dead letter: where it came from and why it was given up",
+		Short: "One dead letter: where it came from, why it was given up, and what can be done",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			seq, err := strconv.ParseUint(args[0], 10, 64)
-			if err != nil || seq == 0 {
-				return misuse("%q is no sequence; payctl dead list shows them", args[0])
+			seqs, err := sequences(args)
+			if err != nil {
+				return err
 			}
-			return a.brief(cmd.Context(), func(ctx context.Context) error { return a.showDead(ctx, seq, body) })
+			return a.brief(cmd.Context(), func(ctx context.Context) error { return a.showDead(ctx, seqs[0], body) })
 		},
 	}
 	show.Flags().BoolVar(&body, "body", false, "print the message, too; it may hold personal data")
-	return group("dead", "Look at dead letters", list, show)
+	return show
+}
+
+// sequences reads the numbers of dead letters.
+func sequences(args []string) ([]uint64, error) {
+	var all []uint64
+	for _, arg := range args {
+		seq, err := strconv.ParseUint(arg, 10, 64)
+		if err != nil || seq == 0 {
+			return nil, misuse("%q is no sequence; payctl dead list shows them", arg)
+		}
+		all = append(all, seq)
+	}
+	return all, nil
 }
 
 // deadView is a dead letter without its contents.
@@ -54,40 +137,41 @@ type deadView struct {
 	Bytes      int                 `json:"bytes"`
 	Headers    map[string][]string `json:"headers,omitempty"`
 	Body       []byte              `json:"body,omitempty"` // base64
+	State      letters.State       `json:"state"`
+	EndedBy    string              `json:"ended_by,omitempty"`
+	EndedAt    *time.Time          `json:"ended_at,omitempty"`
+	EndedFor   string              `json:"ended_for,omitempty"`
+	Replay     string              `json:"replay,omitempty"` // what a replay would do
 }
 
-func deadViewOf(m bus.Message) (deadView, wire.DeadLetter, error) {
-	d, err := wire.UnmarshalDeadLetter(m.Data)
-	if err != nil {
-		return deadView{}, d, fmt.Errorf("%s/%d: %w", m.Stream, m.Seq, err)
+func deadViewOf(l letters.Letter) deadView {
+	v := deadView{
+		Seq: l.Seq, At: l.At, Service: l.Service, Reason: l.Reason, Stream: l.Stream, StreamSeq: l.Sequence,
+		Subject: l.Subject, Deliveries: l.Deliveries, Bytes: len(l.Body), State: l.State,
 	}
-	return deadView{
-		Seq: m.Seq, At: d.At, Service: d.Service, Reason: d.Reason, Stream: d.Stream, StreamSeq: d.Sequence,
-		Subject: d.Subject, Deliveries: d.Deliveries, Bytes: len(d.Body),
-	}, d, nil
+	if l.State != letters.Open {
+		v.EndedBy, v.EndedAt, v.EndedFor = l.End.Actor, &l.End.At, l.End.Reason
+	}
+	return v
 }
 
-func (a *app) listDead(ctx context.Context, service string) error {
+func (a *app) listDead(ctx context.Context, f letterFlags) error {
 	b, err := a.connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
-	all := []deadView{}
-	err = b.Follow(ctx, bus.DeadStream, bus.FollowOptions{ToEnd: true}, func(_ context.Context, batch []bus.Message) error {
-		for _, m := range batch {
-			v, _, err := deadViewOf(m)
-			if err != nil {
-				return err
-			}
-			if service == "" || v.Service == service {
-				all = append(all, v)
-			}
-		}
-		return nil
-	})
+	filter, err := f.filter(ctx, b)
 	if err != nil {
 		return err
+	}
+	found, err := letters.Find(ctx, b, filter)
+	if err != nil {
+		return err
+	}
+	all := []deadView{}
+	for _, l := range found {
+		all = append(all, deadViewOf(l))
 	}
 	if a.asJSON {
 		return a.console.Object(map[string]any{"dead_letters": all})
@@ -99,11 +183,11 @@ func (a *app) listDead(ctx context.Context, service string) error {
 	var rows [][]console.Cell
 	for _, v := range all {
 		rows = append(rows, []console.Cell{
-			console.Number(v.Seq), console.Text(v.At.Format(time.RFC3339)), console.Text(v.Service),
+			console.Number(v.Seq), console.Text(v.At.Format(time.RFC3339)), console.Text(v.State), console.Text(v.Service),
 			console.Textf("%s/%d", v.Stream, v.StreamSeq), console.Number(v.Deliveries), console.Text(v.Reason),
 		})
 	}
-	a.console.Table([]string{"seq", "time", "service", "from", "deliveries", "reason"}, rows)
+	a.console.Table([]string{"seq", "time", "state", "service", "from", "deliveries", "reason"}, rows)
 	return nil
 }
 
@@ -113,16 +197,19 @@ func (a *app) showDead(ctx context.Context, seq uint64, body bool) error {
 		return err
 	}
 	defer b.Close()
-	m, err := b.MessageAt(ctx, bus.DeadStream, seq)
+	l, err := letters.Get(ctx, b, seq)
 	if err != nil {
 		return fmt.Errorf("%w; payctl dead list shows what there is", err)
 	}
-	v, d, err := deadViewOf(m)
-	if err != nil {
-		return err
+	v := deadViewOf(l)
+	interpret, _ := a.interpret(ctx, b) // without accounts a callback cannot be replayed, and the plan says so
+	if plan, err := letters.Plan(ctx, b, interpret, l); err != nil {
+		v.Replay = "no: " + err.Error()
+	} else {
+		v.Replay = plan.What
 	}
 	if body {
-		v.Headers, v.Body = d.Headers, d.Body
+		v.Headers, v.Body = l.Headers, l.Body
 	}
 	if a.asJSON {
 		return a.console.Object(v)
@@ -131,11 +218,12 @@ func (a *app) showDead(ctx context.Context, seq uint64, body bool) error {
 		{"sequence", fmt.Sprint(v.Seq)}, {"time", v.At.Format(timeLayout)}, {"service", v.Service}, {"reason", v.Reason},
 		{"from", fmt.Sprintf("%s/%d", v.Stream, v.StreamSeq)}, {"subject", v.Subject},
 		{"deliveries", fmt.Sprint(v.Deliveries)}, {"bytes", fmt.Sprint(v.Bytes)},
+		{"state", string(v.State) + prefixed(" by ", v.EndedBy) + prefixed(": ", v.EndedFor)}, {"replay", v.Replay},
 	} {
 		a.console.Printf("%-11s %s\n", line[0], line[1])
 	}
 	if body {
-		a.console.Printf("\n%s\n", readable(d))
+		a.console.Printf("\n%s\n", readable(l.DeadLetter))
 	}
 	return nil
 }

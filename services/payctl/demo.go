@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
+	"github.com/payloom/payloom/pkg/account"
 	"github.com/payloom/payloom/pkg/bus"
 	"github.com/payloom/payloom/pkg/projection"
 	"github.com/payloom/payloom/services/payctl/internal/api"
@@ -23,6 +24,7 @@ type demoOptions struct {
 	stackFlags
 	payments, concurrency int
 	kill                  bool
+	compose               string
 }
 
 const leastPayments = 50
@@ -46,6 +48,9 @@ it must be, and names it.`,
 			if o.concurrency < 1 || o.concurrency > 256 {
 				return misuse("--concurrency: %d is not 1 to 256", o.concurrency)
 			}
+			if o.compose != "" {
+				return a.demoCompose(cmd.Context(), o)
+			}
 			return a.demo(cmd.Context(), o)
 		},
 	}
@@ -53,6 +58,8 @@ it must be, and names it.`,
 	cmd.Flags().IntVar(&o.payments, "payments", o.payments, "how many payments at least, 50 or more")
 	cmd.Flags().IntVar(&o.concurrency, "concurrency", o.concurrency, "how many side by side")
 	cmd.Flags().BoolVar(&o.kill, "kill-worker", false, "kill the worker between intent and outcome of a capture; takes a minute longer")
+	cmd.Flags().StringVar(&o.compose, "compose", "", "drive the containers of this docker-compose.yml instead, and kill a broker node in the middle")
+	_ = cmd.MarkFlagFilename("compose", "yml", "yaml")
 	return cmd
 }
 
@@ -75,11 +82,7 @@ func (a *app) demo(ctx context.Context, o demoOptions) (err error) {
 
 // drive runs the scenarios and verifies everything afterwards.
 func (a *app) drive(ctx context.Context, s *stack.Stack, o demoOptions) (demo.Result, verify.Report, error) {
-	u := s.URLs()
-	env := demo.Env{
-		API: api.New(u.Ingress, u.Tracker, s.APIKey(), o.concurrency), Computop: api.NewComputop(u.Simulator, o.concurrency),
-		Axerve: api.NewAxerve(u.Simulator, o.concurrency), ECommPay: api.NewECommPay(u.Simulator, o.concurrency),
-	}
+	env := envOf(s.URLs(), s.APIKey(), o.concurrency)
 	if o.kill {
 		env.KillWorker = func() error {
 			a.console.Note("killing the worker")
@@ -101,9 +104,21 @@ func (a *app) drive(ctx context.Context, s *stack.Stack, o demoOptions) (demo.Re
 	return result, report, err
 }
 
+// envOf returns what the scenarios need of a Payloom that runs.
+func envOf(u stack.URLs, key string, concurrency int) demo.Env {
+	return demo.Env{
+		API: api.New(u.Ingress, u.Tracker, key, concurrency), Computop: api.NewComputop(u.Simulator, concurrency),
+		Axerve: api.NewAxerve(u.Simulator, concurrency), ECommPay: api.NewECommPay(u.Simulator, concurrency),
+	}
+}
+
 // inputsOf connects verification to a stack.
 func inputsOf(ctx context.Context, s *stack.Stack) (in verify.Inputs, b *bus.Bus, done func(), err error) {
-	b, err = bus.Connect(ctx, s.BusConfig(), "payctl", zap.NewNop())
+	book, err := account.Load(s.AccountsFile(), nil)
+	if err != nil {
+		return in, nil, nil, err
+	}
+	b, err = bus.Connect(ctx, s.BusConfig(), bus.Operator, zap.NewNop())
 	if err != nil {
 		return in, nil, nil, err
 	}
@@ -112,7 +127,10 @@ func inputsOf(ctx context.Context, s *stack.Stack) (in verify.Inputs, b *bus.Bus
 		b.Close()
 		return in, nil, nil, err
 	}
-	in = verify.Inputs{Streams: b, Database: db, Simulators: []string{s.URLs().Simulator}}
+	in = verify.Inputs{
+		Streams: b, Database: db, Simulators: []string{s.URLs().Simulator}, Metrics: s.Metrics(), Logs: s.LogDir(),
+		Canaries: append(secretsOf(book), verify.Canary{Name: "the data key", Text: s.DataKey()}), Defaults: defaultsOf(book),
+	}
 	return in, b, func() { db.Close(); b.Close() }, nil
 }
 

@@ -21,6 +21,7 @@ type eventsOptions struct {
 	since    time.Duration
 	follow   bool
 	brief    bool
+	personal bool
 }
 
 func (a *app) eventsCommand() *cobra.Command {
@@ -29,7 +30,8 @@ func (a *app) eventsCommand() *cobra.Command {
 		Use:   "events",
 		Short: "Print events as JSON, one per line",
 		Long: `Events prints what is on the EVENTS streams, one JSON object per line, with the fields of
-proto/payloom/v1/event.proto. An event holds whatever personal data the provider told.`,
+proto/payloom/v1/event.proto. Personal data that is sealed is left out, unless --personal-data
+asks for it and PAYLOOM_DATA_KEYS is set; what was erased is gone.`,
 		Example: `  payctl events --payment order-4711
   payctl events --follow --brief`,
 		Args: cobra.NoArgs,
@@ -44,6 +46,7 @@ proto/payloom/v1/event.proto. An event holds whatever personal data the provider
 	merchantFlag(cmd, &o.merchant)
 	cmd.Flags().DurationVar(&o.since, "since", 0, "only what was stored in the last while, such as 2h; 0: all")
 	cmd.Flags().BoolVar(&o.follow, "follow", false, "go on with what comes, until Ctrl-C")
+	cmd.Flags().BoolVar(&o.personal, "personal-data", false, "open what is sealed")
 	cmd.Flags().BoolVar(&o.brief, "brief", false, "one short line per event, without personal data")
 	return cmd
 }
@@ -103,12 +106,12 @@ func (a *app) eventsOfStream(ctx context.Context, b *bus.Bus, stream string, o e
 	if o.follow && o.since == 0 {
 		from = state.LastSeq + 1
 	}
-	return b.Follow(ctx, stream, bus.FollowOptions{From: from, ToEnd: !o.follow}, func(_ context.Context, batch []bus.Message) error {
+	return b.Follow(ctx, stream, bus.FollowOptions{From: from, ToEnd: !o.follow}, func(ctx context.Context, batch []bus.Message) error {
 		for _, m := range batch {
 			if o.since > 0 && state.Now.Sub(m.Time) > o.since {
 				continue
 			}
-			if err := a.printEvent(m, o); err != nil {
+			if err := a.printEvent(ctx, b, m, o); err != nil {
 				return err
 			}
 		}
@@ -128,7 +131,7 @@ func (a *app) eventsOfPayment(ctx context.Context, b *bus.Bus, o eventsOptions) 
 		return err
 	}
 	return followPayment(ctx, b, payment.Merchant(o.merchant), id, func(m bus.Message) error {
-		if err := a.printEvent(m, o); err != nil {
+		if err := a.printEvent(ctx, b, m, o); err != nil {
 			return err
 		}
 		if !o.follow && m.Seq >= head.Seq {
@@ -157,8 +160,11 @@ func followPayment(ctx context.Context, b *bus.Bus, m payment.Merchant, id payme
 	return err
 }
 
-func (a *app) printEvent(m bus.Message, o eventsOptions) error {
+func (a *app) printEvent(ctx context.Context, b *bus.Bus, m bus.Message, o eventsOptions) error {
 	rec, err := wire.UnmarshalRecord(m.Data)
+	if o.personal {
+		rec, err = b.OpenRecord(ctx, m.Data)
+	}
 	if err != nil {
 		a.console.Note(fmt.Sprintf("%s/%d: %v", m.Stream, m.Seq, err))
 		return nil

@@ -15,7 +15,7 @@ import (
 const (
 	exitOK     = 0
 	exitFailed = 1 // it did not work, or something was found that is not right
-	exitUsage  = 2 // the command line was not understood
+	exitUsage  = 2 // the command line was not understood; of doctor: something has failed
 )
 
 func main() {
@@ -31,6 +31,9 @@ func run(ctx context.Context, p process) int {
 	cmd := a.root() //nolint:contextcheck // ExecuteContext hands it to every command
 	cmd.SetArgs(p.args)
 	err := cmd.ExecuteContext(ctx)
+	if code, diagnosed := exitCode(err); diagnosed {
+		return code
+	}
 	switch {
 	case err == nil:
 		return exitOK

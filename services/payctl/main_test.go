@@ -12,8 +12,11 @@ import (
 	"github.com/payloom/payloom/pkg/bus"
 	"github.com/payloom/payloom/pkg/bus/bustest"
 	"github.com/payloom/payloom/pkg/payment"
+	"github.com/payloom/payloom/pkg/testkit"
 	"github.com/payloom/payloom/pkg/wire"
 )
+
+func TestMain(m *testing.M) { testkit.Main(m) }
 
 // printed is what a run of payctl gave.
 type printed struct {
@@ -105,7 +108,7 @@ func TestCompletion(t *testing.T) {
 		"providers":          {[]string{"payment", "list", "--provider", ""}, "computop\naxerve\n"},
 		"durabilities":       {[]string{"up", "--durability", ""}, "laptop\nmoney\n"},
 		"verdicts":           {[]string{"callbacks", "list", "--verdict", ""}, "accepted\nunverified\nquarantined\n"},
-		"commands":           {[]string{"pro"}, "provider\tLook at payment providers\nprovision\tLay out streams and consumers; again without harm\n"},
+		"commands":           {[]string{"pro"}, "provider\tLook at payment providers, and pause them\nprovision\tLay out streams and consumers; again without harm\n"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -253,7 +256,7 @@ func TestLooking(t *testing.T) {
 		"no such payment":       {[]string{"payment", "get", "order-9"}, 1, []string{"no such payment", "--merchant"}, ""},
 		"another merchant's":    {[]string{"payment", "get", "order-1", "--merchant", "other"}, 1, []string{"merchant other"}, ""},
 		"a bad payment id":      {[]string{"payment", "get", "order 1"}, 2, []string{"payment id must match"}, ""},
-		"a timeline":            {[]string{"payment", "timeline", "order-1"}, 0, []string{"AttemptStarted", "authorize, attempt 1 as order-1", "callbacks are left out"}, ""},
+		"a timeline":            {[]string{"payment", "timeline", "order-1"}, 0, []string{"AttemptStarted", "authorize as order-1", "callbacks are read from their stream"}, ""},
 		"a command":             {[]string{"command", "get", string(command)}, 0, []string{"authorize", "open", "order-1"}, ""},
 		"a command by its key":  {[]string{"command", "get", "--req-id", "req-1", "--json"}, 0, []string{`"status": "open"`, `"attempts": 1`}, ""},
 		"no such command":       {[]string{"command", "get", "--req-id", "req-2"}, 1, []string{"has no command"}, ""},
@@ -266,7 +269,7 @@ func TestLooking(t *testing.T) {
 		"a dead letter":         {[]string{"dead", "show", "1"}, 0, []string{"no hope", "deliveries  3"}, "order-1"},
 		"a dead letter's body":  {[]string{"dead", "show", "1", "--body"}, 0, []string{`"payment_id":"order-1"`}, ""},
 		"no such dead letter":   {[]string{"dead", "show", "9"}, 1, []string{"payctl dead list"}, ""},
-		"verification":          {[]string{"verify"}, 0, []string{"every command reaches exactly one end", "left out: no database was named"}, ""},
+		"verification":          {[]string{"verify"}, 0, []string{"every command reaches exactly one end", "skipped: no database was named"}, ""},
 		"verification at once":  {[]string{"verify", "--grace", "0"}, 1, []string{"I2", "has no end"}, ""},
 		"verification as JSON":  {[]string{"verify", "--grace", "0", "--json"}, 1, []string{`"stuck": 1`, `"ok": false`}, ""},
 		"a journal that is not": {[]string{"verify", "--journal", "/nonexistent"}, 1, []string{"no such file"}, ""},

@@ -24,7 +24,8 @@ sent again; T3 is inquired about until found, or settled as never executed; T4 w
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return a.listProviders() },
 	}
-	return group("provider", "Look at payment providers", list)
+	return group("provider", "Look at payment providers, and pause them",
+		list, a.providerStatusCommand(), a.pauseCommand(), a.resumeCommand(), a.drainCommand())
 }
 
 // ability is one operation of a provider.

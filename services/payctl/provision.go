@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
+	"time"
 
+	"github.com/cenkalti/backoff/v4"
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
@@ -11,6 +14,7 @@ import (
 
 func (a *app) provisionCommand() *cobra.Command {
 	var t bus.Topology
+	var wait time.Duration
 	cmd := &cobra.Command{
 		Use:   "provision",
 		Short: "Lay out streams and consumers; again without harm",
@@ -21,13 +25,35 @@ lose data: other shards, less room, shorter keeping, fewer replicas.`,
 			if t.Shards < 1 || t.Replicas < 1 || t.MaxBytes < 0 {
 				return misuse("--shards and --replicas must be at least 1, --max-bytes not negative")
 			}
-			return a.brief(cmd.Context(), func(ctx context.Context) error { return a.provision(ctx, t) })
+			return a.provisionWithin(cmd.Context(), t, wait)
 		},
 	}
 	cmd.Flags().IntVar(&t.Shards, "shards", 1, "streams that commands and events are spread over; fixed once made")
 	cmd.Flags().IntVar(&t.Replicas, "replicas", 1, "copies of every stream; 3 in production")
 	cmd.Flags().Int64Var(&t.MaxBytes, "max-bytes", 0, "room of every stream in bytes; 0: 1 GiB")
+	cmd.Flags().DurationVar(&wait, "wait", 0, "how long to try again while the broker is not up, or has not found its other servers")
 	return cmd
+}
+
+// provisionWithin tries until it is done, it is refused, or wait is over. A broker
+// of several servers takes a while to agree who leads.
+func (a *app) provisionWithin(ctx context.Context, t bus.Topology, wait time.Duration) error {
+	once := func() error {
+		return a.brief(ctx, func(ctx context.Context) error { return a.provision(ctx, t) })
+	}
+	if wait <= 0 {
+		return once()
+	}
+	try := func() error {
+		err := once()
+		if errors.Is(err, bus.ErrWouldLose) {
+			return backoff.Permanent(err)
+		}
+		return err
+	}
+	pause := backoff.NewExponentialBackOff(
+		backoff.WithInitialInterval(250*time.Millisecond), backoff.WithMaxInterval(2*time.Second), backoff.WithMaxElapsedTime(wait))
+	return backoff.RetryNotify(try, backoff.WithContext(pause, ctx), func(err error, _ time.Duration) { a.console.Note("not yet: " + err.Error()) })
 }
 
 func (a *app) provision(ctx context.Context, t bus.Topology) error {
@@ -35,16 +61,16 @@ func (a *app) provision(ctx context.Context, t bus.Topology) error {
 	if err != nil {
 		return err
 	}
-	b, err := bus.Dial(ctx, s.Bus, "payctl", zap.NewNop())
+	b, err := bus.Dial(ctx, s.Bus, bus.Provisioner, zap.NewNop())
 	if err != nil {
 		return unreachable(err)
 	}
 	defer b.Close()
 	changed, err := b.Provision(ctx, t)
-	if printErr := a.changes(changed); err == nil {
-		err = printErr
+	if err != nil && len(changed) == 0 {
+		return err
 	}
-	return err
+	return errors.Join(err, a.changes(changed))
 }
 
 // changes prints what a command changed.

@@ -74,9 +74,11 @@ by PAYLOOM_QUERY and PAYLOOM_API_KEY.`,
 	flags.DurationVar(&a.timeout, "timeout", defaultTimeout, "how long a command that only looks may take")
 	_ = cmd.MarkPersistentFlagDirname("dir")
 	cmd.AddCommand(
-		a.upCommand(), a.demoCommand(), a.benchCommand(), a.verifyCommand(),
-		a.provisionCommand(), a.migrateCommand(), a.rebuildCommand(),
-		a.paymentCommand(), a.payoutsCommand(), a.commandCommand(), a.eventsCommand(), a.callbacksCommand(), a.deadCommand(), a.statsCommand(),
+		a.upCommand(), a.demoCommand(), a.benchCommand(), a.chaosCommand(), a.stormCommand(), a.verifyCommand(),
+		a.provisionCommand(), a.brokerCommand(), a.migrateCommand(), a.rebuildCommand(),
+		a.paymentCommand(), a.payoutsCommand(), a.commandCommand(), a.eventsCommand(), a.callbacksCommand(), a.webhooksCommand(), a.statsCommand(),
+		a.deadCommand(), a.parkedCommand(), a.auditCommand(), a.reconcileCommand(), a.doctorCommand(),
+		a.eraseCommand(), a.dataKeysCommand(),
 		a.providerCommand(), a.accountsCommand(), a.codecCommand(),
 	)
 	return cmd

@@ -20,6 +20,7 @@ type stackFlags struct {
 	durability string
 	webhook    string
 	workers    int
+	secure     bool
 	verbose    bool
 }
 
@@ -27,6 +28,7 @@ func (f *stackFlags) add(cmd *cobra.Command, ports string) {
 	f.ports, f.durability, f.workers = ports, bus.Laptop, 1
 	cmd.Flags().StringVar(&f.durability, "durability", f.durability, "what the broker promises: laptop acknowledges before fsync, money after")
 	cmd.Flags().IntVar(&f.workers, "workers", f.workers, "worker processes of each provider")
+	cmd.Flags().BoolVar(&f.secure, "secure", false, "keys, permissions and TLS at the broker, as in production")
 	cmd.Flags().BoolVar(&f.verbose, "verbose", false, "show the services' log lines")
 	fixed(cmd, "durability", []string{bus.Laptop, bus.Money})
 }
@@ -42,7 +44,7 @@ func (a *app) stackOptions(f stackFlags) (stack.Options, error) {
 	}
 	environ := a.environment()
 	o := stack.Options{
-		Dir: a.dir, Ports: ports, Workers: f.workers, Durability: f.durability, Note: a.console.Note, Webhook: f.webhook,
+		Dir: a.dir, Ports: ports, Workers: f.workers, Durability: f.durability, Secure: f.secure, Note: a.console.Note, Webhook: f.webhook,
 		NATSURL: environ["NATS_URL"], MonitorURL: environ["NATS_MONITOR_URL"], DatabaseURL: environ["DATABASE_URL"],
 	}
 	// Rows of another broker's streams must not meet those of a new one.

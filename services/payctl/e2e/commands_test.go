@@ -73,7 +73,7 @@ func TestCommands_AgainstARunningStack(t *testing.T) {
 	for _, m := range what.Timeline {
 		seen[m.What]++
 	}
-	if seen["command"] != 2 || seen["event"] != got.Version || seen["callback"] == 0 {
+	if seen["command"] != 2 || seen["event"]+seen["attempt"] != got.Version || seen["callback"] == 0 {
 		t.Errorf("payment timeline: %v of a payment with %d events", seen, got.Version)
 	}
 	if csv, _ := payctl(t, s, 0, "payments", "export", "--state", "captured"); strings.Count(csv, "\r\n") != 2 || !strings.Contains(csv, "\r\norder-1,authorize,computop,") {
@@ -100,7 +100,7 @@ func TestCommands_AgainstARunningStack(t *testing.T) {
 	if len(callbacks.Callbacks) == 0 || callbacks.Callbacks[0].Verdict != "accepted" {
 		t.Errorf("callbacks list: %+v", callbacks)
 	}
-	again, _ := payctl(t, s, 0, "callbacks", "reverify", "--since", "1h", "--which", "all")
+	again, _ := payctl(t, s, 0, "callbacks", "reverify", "--since", "1h", "--which", "all", "--reason", "a test")
 	if !strings.Contains(again, "0 event(s)") || strings.Contains(again, "1 event(s)") {
 		t.Errorf("callbacks reverify taught something new:\n%s", again)
 	}

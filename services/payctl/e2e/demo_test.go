@@ -8,10 +8,11 @@ import (
 	"github.com/payloom/payloom/services/payctl/internal/stack"
 )
 
-// TestDemo_EveryPaymentSettles runs the demo, with the workers killed in its middle.
+// TestDemo_EveryPaymentSettles runs the demo, with the workers killed in its middle
+// and no more rights at the broker than the table of permissions gives.
 func TestDemo_EveryPaymentSettles(t *testing.T) {
 	t.Parallel()
-	s := start(t, stack.Options{Workers: 2})
+	s := start(t, stack.Options{Workers: 2, Secure: true})
 	client, computop := clients(s)
 	at := s.URLs().Simulator
 	env := demo.Env{

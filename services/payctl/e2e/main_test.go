@@ -82,7 +82,7 @@ func clients(s *stack.Stack) (*api.Client, *api.Computop) {
 // checkVerified checks every invariant and that there was something to check.
 func checkVerified(t *testing.T, s *stack.Stack) verify.Report {
 	t.Helper()
-	b, err := bus.Connect(t.Context(), s.BusConfig(), "e2e", zap.NewNop())
+	b, err := bus.Connect(t.Context(), s.BusConfig(), bus.Operator, zap.NewNop())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,9 @@ func checkVerified(t *testing.T, s *stack.Stack) verify.Report {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	report, err := verify.Run(t.Context(), verify.Inputs{Streams: b, Database: db, Simulators: []string{s.URLs().Simulator}})
+	report, err := verify.Run(t.Context(), verify.Inputs{
+		Streams: b, Database: db, Simulators: []string{s.URLs().Simulator}, Metrics: s.Metrics(), Logs: s.LogDir(),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

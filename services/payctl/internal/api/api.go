@@ -28,6 +28,12 @@ type Client struct {
 	Ingress, Query string // base URLs
 	Key            string
 	HTTP           *http.Client
+	// OnAccepted hears of every 202 before Send returns it: for a journal of what was
+	// promised. What it returns becomes Send's error. nil: nobody hears.
+	OnAccepted func(key string, a Accepted) error
+	// OnFailed hears of every try that Send makes up for by another: the HTTP status,
+	// 0 without an answer. nil: nobody hears.
+	OnFailed func(status int)
 }
 
 // New returns a client that may have n calls under way at once.
@@ -140,9 +146,13 @@ func (c *Client) Send(ctx context.Context, path, key string, body any) (Accepted
 		var out Accepted
 		err := c.call(ctx, http.MethodPost, c.Ingress+path, key, text, http.StatusAccepted, &out)
 		p, refused := errors.AsType[*Problem](err)
+		if err == nil && c.OnAccepted != nil {
+			return out, c.OnAccepted(key, out)
+		}
 		if err == nil || ctx.Err() != nil || refused && !p.again() {
 			return out, err
 		}
+		c.failed(p)
 		pause := retryPause
 		if refused && p.RetryAfter > 0 {
 			pause = p.RetryAfter
@@ -151,6 +161,18 @@ func (c *Client) Send(ctx context.Context, path, key string, body any) (Accepted
 			return out, err
 		}
 	}
+}
+
+// failed tells of a try; p is nil when there was no answer.
+func (c *Client) failed(p *Problem) {
+	if c.OnFailed == nil {
+		return
+	}
+	status := 0
+	if p != nil {
+		status = p.Status
+	}
+	c.OnFailed(status)
 }
 
 // Payment is a payment as the query API tells it.
@@ -180,6 +202,7 @@ type Operation struct {
 	Amount    Money  `json:"amount"`
 	Effect    int64  `json:"effect"`
 	Reason    string `json:"reason"`
+	Attempts  int    `json:"attempts"`
 }
 
 // Operation returns the operation of a command.

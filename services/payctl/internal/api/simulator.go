@@ -110,6 +110,18 @@ func (s Control[R]) Rules(ctx context.Context) ([]R, error) {
 	return rules, err
 }
 
+// ClearRules ends all faults.
+func (s Control[R]) ClearRules(ctx context.Context) error {
+	var left []R
+	return s.call(ctx, http.MethodDelete, "/rules", nil, &left)
+}
+
+// Outage makes the provider answer 503 to every call for d from now.
+func (s Control[R]) Outage(ctx context.Context, d time.Duration) error {
+	var out struct{ Duration string }
+	return s.call(ctx, http.MethodPost, "/outage", map[string]string{"duration": d.String()}, &out)
+}
+
 // SetLatency makes every call take at least d.
 func (s Control[R]) SetLatency(ctx context.Context, d time.Duration) error {
 	var out struct{ Latency string }

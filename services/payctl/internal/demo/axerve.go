@@ -3,9 +3,7 @@ package demo
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"strings"
-	"time"
 
 	"github.com/payloom/payloom/pkg/payment"
 	"github.com/payloom/payloom/pkg/provider/axerve/axervesim"
@@ -57,8 +55,7 @@ func (r *runner) page(ctx context.Context, amount int64, more func(*api.Open)) (
 	if _, err := r.send(ctx, "/v1/payments", body); err != nil {
 		return "", err
 	}
-	_, err := r.reach(ctx, body.PaymentID, "requires_action")
-	return body.PaymentID, err
+	return body.PaymentID, r.opened(ctx, body.PaymentID)
 }
 
 // The shop's pages.
@@ -70,29 +67,18 @@ const (
 // visit has the buyer decide on the page and follows the browser back: it must end
 // at the shop's page.
 func (r *runner) visit(ctx context.Context, id string, d axervesim.Decision, page string) error {
-	v, err := r.env.Axerve.Decide(ctx, id, d)
+	v, err := r.env.Axerve.Decide(ctx, r.key(id), d)
 	if err != nil {
 		return fmt.Errorf("%w: the buyer's %s: %w", ErrWrong, d, err)
 	}
-	to, err := redirect(ctx, v.ReturnURL)
-	if err != nil || !strings.HasPrefix(to, page+"?payment_id="+id+"&") {
-		return fmt.Errorf("%w: payment %s: the browser is led to %q, must be %s: %w", ErrWrong, id, to, page, err)
+	to, err := r.redirect(ctx, v.ReturnURL)
+	if err != nil {
+		return fmt.Errorf("%w: payment %s: the browser comes back to no page of the shop: %w", ErrWrong, id, err)
+	}
+	if !strings.HasPrefix(to, page+"?payment_id="+id+"&") {
+		return fmt.Errorf("%w: payment %s: the browser is led to %q, must be %s", ErrWrong, id, to, page)
 	}
 	return nil
-}
-
-// redirect returns where a browser is led from an address.
-func redirect(ctx context.Context, address string) (string, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return "", err
-	}
-	client := http.Client{Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	res, err := client.Do(req)
-	if err != nil {
-		return "", err
-	}
-	return res.Header.Get("Location"), res.Body.Close()
 }
 
 // bought has the buyer pay on the page.

@@ -30,8 +30,11 @@ type Env struct {
 type Options struct {
 	Payments    int           // at least so many
 	Concurrency int           // scenarios side by side; 0: 16
+	Plain       bool          // only what goes well, at every provider
 	Patience    time.Duration // for one payment to reach its next state; 0: a minute
 	Progress    func(payments int)
+	// Storm drives them while everything around breaks; nil: in good weather.
+	Storm *Storm
 }
 
 // Outcome is what became of one run of a scenario.
@@ -90,6 +93,7 @@ var (
 	ErrDoubled = errors.New("doubled") // it happened more often
 	ErrStuck   = errors.New("stuck")   // it did not end in time
 	ErrWrong   = errors.New("wrong")   // it ended elsewhere
+	ErrParked  = errors.New("parked")  // it waits for a person
 )
 
 const (
@@ -120,15 +124,21 @@ func Run(ctx context.Context, env Env, o Options) (Result, error) {
 		o.Progress = func(int) {}
 	}
 	began := time.Now()
-	plan := planFor(o.Payments, env.KillWorker != nil)
+	plan := o.plan(env.KillWorker != nil)
 	series := strings.ToLower(rand.Text()[:6]) // so that it may run again on the same data
 	result := Result{Outcomes: make([]Outcome, len(plan))}
 	var mu sync.Mutex
 	var g errgroup.Group
 	g.SetLimit(o.Concurrency)
 	for i, s := range plan {
+		if !o.Storm.await(ctx, began, i) {
+			mu.Lock()
+			result.Outcomes = result.Outcomes[:i]
+			mu.Unlock()
+			break
+		}
 		g.Go(func() error {
-			out := one(ctx, env, o.Patience, s, s.id(series, i+1))
+			out := one(ctx, env, o, s, o.id(s, series, i+1))
 			mu.Lock()
 			defer mu.Unlock()
 			result.Outcomes[i] = out
@@ -152,7 +162,7 @@ func (s scenario) id(series string, i int) string {
 
 // planFor lists what is run: every scenario once, those that take long first, and
 // then the plain ones in turn.
-func planFor(payments int, kill bool) []scenario {
+func planFor(o Options, kill bool) []scenario {
 	var plan []scenario
 	n := 0
 	add := func(s scenario) {
@@ -162,21 +172,26 @@ func planFor(payments int, kill bool) []scenario {
 	if kill {
 		add(killed())
 	}
-	for _, s := range slices.Concat(troubled(), once(), plain()) {
+	all := slices.Concat(troubled(), once(), plain())
+	if o.Plain {
+		all = plain()
+	}
+	for _, s := range all {
 		add(s)
 	}
-	for i := 0; n < payments; i++ {
+	for i := 0; n < o.Payments; i++ {
 		all := plain()
 		add(all[i%len(all)])
 	}
 	return plan
 }
 
-func one(ctx context.Context, env Env, patience time.Duration, s scenario, name string) Outcome {
-	r := &runner{env: env, patience: patience, name: name, desk: env.desk(s.provider)}
+func one(ctx context.Context, env Env, o Options, s scenario, name string) Outcome {
+	r := &runner{env: env, patience: o.Patience, storm: o.Storm != nil, name: name, desk: env.desk(s.provider)}
+	o.Storm.begin()
 	began := time.Now()
 	err := s.run(ctx, r)
-	if err == nil {
+	if err == nil && o.Storm == nil { // under a storm the provider may know an attempt that is not the first
 		err = errors.Join(r.checkLedgers(ctx), r.checkFaults(ctx))
 	}
 	ids := r.ids

@@ -30,7 +30,7 @@ func TestPlanFor_HasEveryScenarioAndEnoughPayments(t *testing.T) {
 	for _, payments := range []int{50, 51, least, least + 1, 200} {
 		seen := map[string]int{}
 		n := 0
-		for _, s := range planFor(payments, true) {
+		for _, s := range planFor(Options{Payments: payments}, true) {
 			seen[s.name]++
 			n += s.payments
 		}
@@ -48,7 +48,7 @@ func TestPlanFor_HasEveryScenarioAndEnoughPayments(t *testing.T) {
 			}
 		}
 	}
-	for _, s := range planFor(50, false) {
+	for _, s := range planFor(Options{Payments: 50}, false) {
 		if s.name == killed().name {
 			t.Error("somebody is killed without being asked for")
 		}

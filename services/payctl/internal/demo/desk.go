@@ -8,8 +8,11 @@ import (
 	"time"
 
 	"github.com/payloom/payloom/pkg/payment"
+	"github.com/payloom/payloom/pkg/provider/axerve"
 	"github.com/payloom/payloom/pkg/provider/axerve/axervesim"
+	"github.com/payloom/payloom/pkg/provider/computop"
 	"github.com/payloom/payloom/pkg/provider/computop/computopsim"
+	"github.com/payloom/payloom/pkg/provider/ecommpay"
 	"github.com/payloom/payloom/pkg/provider/ecommpay/ecommpaysim"
 )
 
@@ -45,17 +48,19 @@ type desk struct {
 	ledger func(ctx context.Context, id string) ([]effect, error)
 	faults func(ctx context.Context) ([]planted, error)
 	remove func(ctx context.Context, id int) error
+	// separator stands before the number of an attempt in its key.
+	separator string
 }
 
 func (e Env) desk(p payment.Provider) desk {
 	switch p {
 	case payment.Axerve:
-		return desk{e.axerveLedger, e.axerveFaults, e.Axerve.RemoveRule}
+		return desk{e.axerveLedger, e.axerveFaults, e.Axerve.RemoveRule, axerve.Capability().Rules.KeySeparator}
 	case payment.ECommPay:
-		return desk{e.ecommpayLedger, e.ecommpayFaults, e.ECommPay.RemoveRule}
+		return desk{e.ecommpayLedger, e.ecommpayFaults, e.ECommPay.RemoveRule, ecommpay.Capability().Rules.KeySeparator}
 	case payment.Computop:
 	}
-	return desk{e.computopLedger, e.computopFaults, e.Computop.RemoveRule}
+	return desk{e.computopLedger, e.computopFaults, e.Computop.RemoveRule, computop.Capability().Rules.KeySeparator}
 }
 
 func (e Env) computopLedger(ctx context.Context, id string) ([]effect, error) {
@@ -117,6 +122,7 @@ type fault func(ctx context.Context, e Env, id string) (int, error)
 // atComputop has a rule apply once to the payment.
 func atComputop(rule computopsim.Rule) fault {
 	return func(ctx context.Context, e Env, id string) (int, error) {
+		rule := rule // several payments plant it at once
 		rule.TransID, rule.Times = id, max(rule.Times, 1)
 		added, err := e.Computop.AddRule(ctx, rule)
 		return added.ID, err
@@ -126,6 +132,7 @@ func atComputop(rule computopsim.Rule) fault {
 // atAxerve has a rule apply once to the payment.
 func atAxerve(rule axervesim.Rule) fault {
 	return func(ctx context.Context, e Env, id string) (int, error) {
+		rule := rule // several payments plant it at once
 		rule.ShopID, rule.Times = id, max(rule.Times, 1)
 		added, err := e.Axerve.AddRule(ctx, rule)
 		return added.ID, err
@@ -135,6 +142,7 @@ func atAxerve(rule axervesim.Rule) fault {
 // atECommPay has a rule apply once to the payment.
 func atECommPay(rule ecommpaysim.Rule) fault {
 	return func(ctx context.Context, e Env, id string) (int, error) {
+		rule := rule // several payments plant it at once
 		rule.PaymentID, rule.Times = id, max(rule.Times, 1)
 		added, err := e.ECommPay.AddRule(ctx, rule)
 		return added.ID, err
@@ -178,13 +186,25 @@ func (r *runner) checkFaults(ctx context.Context) error {
 func (r *runner) checkLedgers(ctx context.Context) error {
 	var errs []error
 	for _, id := range r.ids {
-		entries, err := r.desk.ledger(ctx, id)
+		entries, err := r.ledger(ctx, id)
 		if err != nil {
 			return fmt.Errorf("%w: read the ledger: %w", ErrWrong, err)
 		}
 		errs = append(errs, compare(id, entries, r.expected[id]))
 	}
 	return errors.Join(errs...)
+}
+
+// ledger returns what the provider did about a payment: under its own id, and under
+// the key of the attempt that opened it, when that was a later one.
+func (r *runner) ledger(ctx context.Context, id string) ([]effect, error) {
+	entries, err := r.desk.ledger(ctx, id)
+	if key := r.key(id); err == nil && key != id {
+		var later []effect
+		later, err = r.desk.ledger(ctx, key)
+		entries = append(entries, later...)
+	}
+	return entries, err
 }
 
 func compare(id string, entries, want []effect) error {
@@ -207,7 +227,7 @@ func (r *runner) effect(ctx context.Context, id string, k kind) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.patience, ErrStuck)
 	defer cancel()
 	for {
-		entries, err := r.desk.ledger(ctx, id)
+		entries, err := r.ledger(ctx, id)
 		if slices.ContainsFunc(entries, func(e effect) bool { return e.kind == k }) {
 			return nil
 		}

@@ -59,7 +59,8 @@ func (r *runner) payOut(ctx context.Context, minor int64, state string) (string,
 	if _, err := r.send(ctx, "/v1/payouts", rupees(id, minor)); err != nil {
 		return id, err
 	}
-	_, err := r.reach(ctx, id, state)
+	p, err := r.reach(ctx, id, state)
+	r.know(p)
 	return id, err
 }
 
@@ -83,7 +84,7 @@ func takenBack(ctx context.Context, r *runner) error {
 	}
 	r.expect(id, kindPayout, payoutPaid)
 	r.expect(id, kindReversal, payoutPaid)
-	if err := r.env.ECommPay.Act(ctx, id, ecommpaysim.ActReverse); err != nil {
+	if err := r.env.ECommPay.Act(ctx, r.key(id), ecommpaysim.ActReverse); err != nil {
 		return fmt.Errorf("%w: take %s back: %w", ErrWrong, id, err)
 	}
 	_, err = r.reach(ctx, id, "reversed")

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/payloom/payloom/pkg/account"
+	"github.com/payloom/payloom/pkg/seal"
 )
 
 // Merchant is the merchant that a stack knows.
@@ -32,7 +33,11 @@ var secretNames = map[string]int{
 	"ecommpay-callback-key":       24,
 	"ecommpay-secret":             40,
 	webhookSecret:                 43,
+	dataKey:                       32,
 }
+
+// dataKey is what personal data is sealed under: bytes in base64.
+const dataKey = "data-key"
 
 // webhookSecret is written as webhooks have it: whsec_ and bytes in base64.
 const webhookSecret = "webhook-secret"
@@ -87,14 +92,23 @@ func (s *Stack) secret(name string, length int) (string, error) {
 		return "", err
 	}
 	fresh := (rand.Text() + rand.Text())[:length]
-	if name == webhookSecret {
+	switch name {
+	case webhookSecret:
 		fresh = "whsec_" + base64.StdEncoding.EncodeToString([]byte(fresh))
+	case dataKey:
+		fresh = seal.GenerateKEK().Reveal()
 	}
 	return fresh, os.WriteFile(path, []byte(fresh+"\n"), 0o600)
 }
 
 // AccountsFile returns the file of merchants and accounts that the services share.
 func (s *Stack) AccountsFile() string { return filepath.Join(s.dir, "accounts.yaml") }
+
+// DataKey returns the key that personal data is sealed under.
+func (s *Stack) DataKey() string { return s.secrets[dataKey] }
+
+// dataKeys is PAYLOOM_DATA_KEYS of the services.
+func (s *Stack) dataKeys() string { return "1=file:" + filepath.Join(s.secretDir(), dataKey) }
 
 // APIKey returns a key of the merchant with every scope.
 func (s *Stack) APIKey() string { return s.secrets["api-key"] }
@@ -154,5 +168,5 @@ func (s *Stack) accountText(name, provider, path, secrets, rest string) string {
         provider: %s
         live: false
         endpoint: %s%s/
-        callback_key: %s`, name, provider, s.URLs().Simulator, path, s.secrets[secrets+"-callback-key"]) + rest
+        callback_key: %s`, name, provider, s.providerURL, path, s.secrets[secrets+"-callback-key"]) + rest
 }

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/payloom/payloom/pkg/bus"
+	"github.com/payloom/payloom/pkg/bus/natsconf"
 )
 
 const (
@@ -24,20 +25,27 @@ const (
 type broker struct {
 	url     string
 	monitor string
+	keys    string         // the folder of an installation; empty: whoever comes may do everything
 	server  *server.Server // nil: somebody else's
 }
 
-// startBroker starts a NATS server in this process that keeps its streams in dir.
-func startBroker(dir string, durability string) (*broker, error) {
+// startBroker starts a NATS server in this process that keeps its streams in dir,
+// with the keys, permissions and certificates of an installation if one is named.
+func startBroker(dir, durability, keys string) (*broker, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	s, err := server.NewServer(&server.Options{
-		ServerName: "payloom", Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true,
-		HTTPHost: "127.0.0.1", HTTPPort: server.RANDOM_PORT, // monitoring tells whether writes are synced
-		JetStream: true, StoreDir: dir, JetStreamMaxStore: brokerStore, MaxPayload: maxPayload,
-		SyncAlways: durability == bus.Money,
-	})
+	o := &server.Options{}
+	if keys != "" {
+		if err := secure(o, keys); err != nil {
+			return nil, err
+		}
+	}
+	o.ServerName, o.Host, o.Port, o.NoLog, o.NoSigs = "payloom", "127.0.0.1", server.RANDOM_PORT, true, true
+	o.HTTPHost, o.HTTPPort = "127.0.0.1", server.RANDOM_PORT // monitoring tells whether writes are synced
+	o.JetStream, o.StoreDir, o.JetStreamMaxStore, o.MaxPayload = true, dir, brokerStore, maxPayload
+	o.SyncAlways = durability == bus.Money
+	s, err := server.NewServer(o)
 	if err != nil {
 		return nil, fmt.Errorf("NATS server: %w", err)
 	}
@@ -46,7 +54,7 @@ func startBroker(dir string, durability string) (*broker, error) {
 		s.Shutdown()
 		return nil, fmt.Errorf("NATS server is not ready after %s; its data is in %s", brokerPatience, dir)
 	}
-	b := &broker{url: s.ClientURL(), server: s}
+	b := &broker{url: s.ClientURL(), keys: keys, server: s}
 	if addr := s.MonitorAddr(); addr != nil {
 		b.monitor = "http://" + addr.String()
 	}
@@ -64,9 +72,18 @@ func (b *broker) stop() error {
 // startBroker starts or takes over the broker and lays out the streams.
 func (s *Stack) startBroker(ctx context.Context) (err error) {
 	s.broker = &broker{url: s.opts.NATSURL, monitor: s.opts.MonitorURL}
-	if s.opts.NATSURL == "" {
+	switch {
+	case s.opts.Brokers > 0:
+		if err := s.startNodes(ctx); err != nil {
+			return err
+		}
+	case s.opts.NATSURL == "":
 		s.note("starting the broker (durability %s)", s.opts.Durability)
-		if s.broker, err = startBroker(filepath.Join(s.dir, "nats"), s.opts.Durability); err != nil {
+		keys := ""
+		if s.opts.Secure {
+			keys = filepath.Join(s.dir, "nats-keys")
+		}
+		if s.broker, err = startBroker(filepath.Join(s.dir, "nats"), s.opts.Durability, keys); err != nil {
 			return err
 		}
 		s.onStop("broker", s.broker.stop)
@@ -86,19 +103,38 @@ func (s *Stack) startBroker(ctx context.Context) (err error) {
 
 // provision makes the streams and consumers that are missing.
 func (s *Stack) provision(ctx context.Context) ([]string, error) {
-	b, err := bus.Dial(ctx, s.BusConfig(), "payctl", zap.NewNop())
+	b, err := bus.Dial(ctx, s.busConfig(bus.Provisioner), bus.Provisioner, zap.NewNop())
 	if err != nil {
 		return nil, err
 	}
 	defer b.Close()
-	done, err := b.Provision(ctx, bus.Topology{})
+	done, err := b.Provision(ctx, bus.Topology{Replicas: s.opts.Brokers})
+	for until := time.Now().Add(brokerPatience); err != nil && s.opts.Brokers > 1 && time.Now().Before(until) && ctx.Err() == nil; {
+		// Nodes that have only just met may be busy with each other.
+		done, err = b.Provision(ctx, bus.Topology{Replicas: s.opts.Brokers})
+	}
 	if errors.Is(err, bus.ErrWouldLose) && s.opts.NATSURL != "" {
 		return nil, fmt.Errorf("%w; the broker at NATS_URL was provisioned otherwise: leave it so, and it will serve", err)
 	}
 	return done, err
 }
 
-// BusConfig returns how the broker is reached.
-func (s *Stack) BusConfig() bus.Config {
-	return bus.Config{URL: s.broker.url, MonitorURL: s.broker.monitor, Durability: s.opts.Durability}
+// BusConfig returns how bus.Operator reaches the broker.
+func (s *Stack) BusConfig() bus.Config { return s.busConfig(bus.Operator) }
+
+func (s *Stack) busConfig(client string) bus.Config {
+	cfg := bus.Config{URL: s.broker.url, MonitorURL: s.broker.monitor, Durability: s.opts.Durability, DataKeys: []string{s.dataKeys()}}
+	if s.broker.keys == "" {
+		return cfg
+	}
+	return natsconf.For(cfg, s.broker.keys, client)
+}
+
+// secure makes an installation of keys and certificates and reads its part of the
+// server's configuration.
+func secure(o *server.Options, dir string) error {
+	if _, err := natsconf.Write(natsconf.Options{Dir: dir, Shards: 1, Hosts: []string{"127.0.0.1", "localhost"}}); err != nil {
+		return err
+	}
+	return o.ProcessConfigFile(natsconf.AuthPath(dir))
 }

@@ -24,8 +24,10 @@ const (
 type child struct {
 	name  string
 	path  string
+	args  []string
 	env   []string
-	admin string // where /readyz is
+	admin string // host and port of health and metrics
+	ready string // URL that answers 200 when it is ready
 	log   io.Writer
 	note  func(string)
 
@@ -34,6 +36,7 @@ type child struct {
 	restarts int
 	wasReady bool
 	stopping bool
+	held     chan struct{} // nil, or closed when it may be started again
 	wake     chan struct{} // ends a pause
 	gone     chan struct{} // closed when the child will not be started again
 }
@@ -63,7 +66,7 @@ func (c *child) start() error {
 // launch starts the process. It is watched on one locked thread: to the kernel the
 // parent is the thread, and a thread may end long before the process.
 func (c *child) launch() (*run, error) {
-	r := &run{cmd: exec.Command(c.path), done: make(chan struct{})} //nolint:noctx // it outlives its start; stop ends it
+	r := &run{cmd: exec.Command(c.path, c.args...), done: make(chan struct{})} //nolint:noctx // it outlives its start; stop ends it
 	r.cmd.Env, r.cmd.Stdout, r.cmd.Stderr = c.env, c.log, c.log
 	// A group of its own: Ctrl-C in a terminal is for us, and we stop it in order.
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -109,6 +112,7 @@ func (c *child) again(pause *time.Duration) *run {
 		case <-time.After(*pause):
 		case <-c.wake:
 		}
+		c.awaitRelease()
 		*pause = min(2**pause, longPause)
 		r, stopping, err := c.relaunch()
 		if stopping {
@@ -134,6 +138,37 @@ func (c *child) relaunch() (r *run, stopping bool, err error) {
 		c.restarts++
 	}
 	return r, false, err
+}
+
+// hold keeps the child down from its next end on, until release is called.
+func (c *child) hold() (release func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.held != nil {
+		return func() {} // somebody else holds it, and will let it go
+	}
+	held := make(chan struct{})
+	c.held = held
+	return sync.OnceFunc(func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.held = nil
+		close(held)
+	})
+}
+
+// awaitRelease returns when nobody holds the child down, or it is to stop.
+func (c *child) awaitRelease() {
+	c.mu.Lock()
+	held, stopping := c.held, c.stopping
+	c.mu.Unlock()
+	if held == nil || stopping {
+		return
+	}
+	select {
+	case <-held:
+	case <-c.wake:
+	}
 }
 
 func (c *child) isStopping() bool {
@@ -181,8 +216,10 @@ func (c *child) stop() error {
 
 // end asks a run to end, and makes it when that takes too long.
 func (r *run) end() error {
-	if err := r.signal(syscall.SIGTERM); err != nil {
-		return err
+	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGCONT} { // one that was stopped hears of it, too
+		if err := r.signal(s); err != nil {
+			return err
+		}
 	}
 	select {
 	case <-r.done:

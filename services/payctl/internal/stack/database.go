@@ -48,6 +48,7 @@ func (s *Stack) startPostgres(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%w\n(or set DATABASE_URL to a database that is there)", err)
 	}
+	s.postgres = server
 	s.onStop("Postgres", server.Stop)
 	if err := server.CreateDatabase(ctx, databaseName); err != nil {
 		return err

@@ -3,8 +3,10 @@ package stack
 import (
 	"bufio"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -22,12 +24,17 @@ func (s *Stack) writeEnviron() error {
 	text := ""
 	for _, line := range [][2]string{
 		{"NATS_URL", s.broker.url}, {"NATS_MONITOR_URL", s.broker.monitor}, {"PAYLOOM_DURABILITY", s.opts.Durability},
-		{"DATABASE_URL", s.database}, {"PAYLOOM_ACCOUNTS", s.AccountsFile()}, {"PAYLOOM_SIMULATOR", u.Simulator},
+		{"DATABASE_URL", s.database}, {"PAYLOOM_ACCOUNTS", s.AccountsFile()}, {"PAYLOOM_DATA_KEYS", s.dataKeys()}, {"PAYLOOM_SIMULATOR", u.Simulator},
 		{"PAYLOOM_SIMULATOR_SINCE", s.began.UTC().Format(time.RFC3339Nano)},
 		{"PAYLOOM_INGRESS", u.Ingress}, {"PAYLOOM_QUERY", u.Tracker}, {"PUBLIC_URL", u.Notify},
+		{"PAYLOOM_METRICS", strings.Join(s.Metrics(), ",")}, {"PAYLOOM_LOGS", s.LogDir()},
 		{"PAYLOOM_API_KEY", "file:" + filepath.Join(s.secretDir(), "api-key")},
 	} {
 		text += line[0] + "=" + line[1] + "\n"
+	}
+	keys := keysOf(s.BusConfig())
+	for _, name := range slices.Sorted(maps.Keys(keys)) {
+		text += name + "=" + keys[name] + "\n"
 	}
 	if err := os.WriteFile(s.EnvironFile(), []byte(text), 0o600); err != nil {
 		return err

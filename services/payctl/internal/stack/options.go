@@ -23,6 +23,13 @@ type Options struct {
 	// Durability is bus.Laptop or bus.Money; empty: laptop.
 	Durability string
 
+	// Secure gives every service a key of its own at the own broker, with the
+	// permissions of bus.Permissions, and TLS on the way there.
+	Secure bool
+
+	// Brokers is how many broker nodes run as processes of their own, which hold as
+	// many replicas of every stream: 1 or 3. 0: one node in this process.
+	Brokers int
 	// NATSURL and MonitorURL name a broker to use instead of an own one.
 	NATSURL    string
 	MonitorURL string
@@ -31,6 +38,15 @@ type Options struct {
 	// dropped by Stop.
 	DatabaseURL string
 	OwnDatabase bool
+
+	// Callbacks is the base URL that providers are told to send callbacks to, and
+	// buyers' browsers; empty: notify-receiver's own. Something that passes on may
+	// stand between.
+	Callbacks string
+	// Relay is to pass on to address, host and port, what comes in at listen: from is
+	// told the latter as where it reaches to. nil: everybody is told the address
+	// itself. It is for those who want to disturb the traffic.
+	Relay func(from, to, listen, address string) error
 
 	// Webhook is where the merchant is told what became of operations; empty: nobody is.
 	Webhook string
@@ -60,8 +76,17 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Durability != bus.Laptop && o.Durability != bus.Money {
 		return o, fmt.Errorf("%w: durability is %q, must be %s or %s", ErrOptions, o.Durability, bus.Laptop, bus.Money)
 	}
+	if o.NATSURL != "" && o.Secure {
+		return o, fmt.Errorf("%w: the broker at NATS_URL has its own keys; --secure is for one that is started here", ErrOptions)
+	}
 	if o.NATSURL != "" && o.MonitorURL == "" && o.Durability == bus.Money {
 		return o, fmt.Errorf("%w: NATS_MONITOR_URL is needed to check that the broker at NATS_URL syncs every write; or take --durability laptop", ErrOptions)
+	}
+	if o.Brokers != 0 && o.Brokers != 1 && o.Brokers != 3 || o.Brokers != 0 && o.NATSURL != "" {
+		return o, fmt.Errorf("%w: %d broker nodes of its own: must be 0, 1 or 3, and 0 beside NATS_URL", ErrOptions, o.Brokers)
+	}
+	if o.Brokers != 0 && o.Secure {
+		return o, fmt.Errorf("%w: broker nodes of its own have no keys: leave out --secure", ErrOptions)
 	}
 	if o.Workers <= 0 {
 		o.Workers = 1
@@ -82,7 +107,11 @@ func (o Options) withDefaults() (Options, error) {
 // checkBinaries reports every service that is not there.
 func (o Options) checkBinaries() error {
 	var errs []error
-	for _, program := range programs() {
+	needed := programs()
+	if o.Brokers > 0 {
+		needed = append(needed, brokerProgram)
+	}
+	for _, program := range needed {
 		path := filepath.Join(o.Bin, program)
 		if info, err := os.Stat(path); err != nil || info.IsDir() || info.Mode()&0o111 == 0 {
 			errs = append(errs, fmt.Errorf("%w: %s is missing or no program", ErrOptions, path))

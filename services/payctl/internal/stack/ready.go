@@ -65,7 +65,7 @@ func (s *Stack) notReady(c *child, why error) error {
 
 // readyz returns "" when the child is ready, else what it says.
 func (s *Stack) readyz(ctx context.Context, c *child) (string, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.admin+"/readyz?verbose", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.ready, nil)
 	if err != nil {
 		return "", err
 	}

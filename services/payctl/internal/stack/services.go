@@ -2,10 +2,12 @@ package stack
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 
+	"github.com/payloom/payloom/pkg/bus"
 	"github.com/payloom/payloom/pkg/payment"
 )
 
@@ -69,7 +71,7 @@ func (s *Stack) plan() (err error) {
 		}
 	}
 	s.portsLeft = ports
-	return nil
+	return s.planRelays()
 }
 
 // startServices starts every service and waits until all are ready.
@@ -94,25 +96,37 @@ func (s *Stack) startService(program, name string) error {
 	if err != nil {
 		return err
 	}
-	log, err := s.logOf(name)
+	env, err := s.environ(program, name, admin)
 	if err != nil {
 		return err
 	}
 	c := &child{
-		name: name, path: filepath.Join(s.opts.Bin, program), admin: local(admin), note: s.opts.Note,
-		env: s.environ(program, name, admin),
+		name: name, path: filepath.Join(s.opts.Bin, program), admin: local(admin),
+		ready: localURL(admin) + "/readyz?verbose", env: env,
 	}
-	c.log = log
-	if s.opts.Verbose != nil {
-		c.log = &tee{file: log, to: &prefixed{mu: &s.verbose, to: s.opts.Verbose, prefix: name + " | "}}
-	}
-	if err := c.start(); err != nil {
+	if err := s.launch(c); err != nil {
 		return err
 	}
 	s.mu.Lock()
 	s.children = append(s.children, c)
 	s.mu.Unlock()
-	s.onStop(name, c.stop)
+	return nil
+}
+
+// launch starts a child whose log lines go to a file of its name.
+func (s *Stack) launch(c *child) error {
+	log, err := s.logOf(c.name)
+	if err != nil {
+		return err
+	}
+	c.log, c.note = log, s.opts.Note
+	if s.opts.Verbose != nil {
+		c.log = &tee{file: log, to: &prefixed{mu: &s.verbose, to: s.opts.Verbose, prefix: c.name + " | "}}
+	}
+	if err := c.start(); err != nil {
+		return err
+	}
+	s.onStop(c.name, c.stop)
 	return nil
 }
 
@@ -137,16 +151,36 @@ func (s *Stack) logOf(name string) (*os.File, error) {
 	return f, nil
 }
 
+// LogDir is the folder of the services' logs.
+func (s *Stack) LogDir() string { return filepath.Join(s.dir, "log") }
+
+// Metrics returns the URLs at which the services show their metrics.
+func (s *Stack) Metrics() []string {
+	var all []string
+	for _, c := range s.all() {
+		all = append(all, "http://"+c.admin+"/metrics")
+	}
+	return all
+}
+
 // LogFile returns where a service's log lines go.
-func (s *Stack) LogFile(name string) string { return filepath.Join(s.dir, "log", name+".log") }
+func (s *Stack) LogFile(name string) string { return filepath.Join(s.LogDir(), name+".log") }
 
 // environ returns what a service is told: nothing of our own environment but
 // where programs, homes and temporary files are.
-func (s *Stack) environ(program, name string, admin int) []string {
+func (s *Stack) environ(program, name string, admin int) ([]string, error) {
+	broker, database, err := s.waysOf(program, name)
+	if err != nil {
+		return nil, err
+	}
 	env := map[string]string{
 		"ADMIN_ADDR": local(admin), "INSTANCE": name, "SHUTDOWN_GRACE": "10s",
-		"NATS_URL": s.broker.url, "NATS_MONITOR_URL": s.broker.monitor, "PAYLOOM_DURABILITY": s.opts.Durability,
+		"NATS_URL": broker, "NATS_MONITOR_URL": s.broker.monitor, "PAYLOOM_DURABILITY": s.opts.Durability,
 		"PAYLOOM_ACCOUNTS": s.AccountsFile(),
+	}
+	maps.Copy(env, keysOf(s.busConfig(program)))
+	if program != Simulator {
+		env["PAYLOOM_DATA_KEYS"] = s.dataKeys()
 	}
 	for _, inherited := range []string{"PATH", "HOME", "TMPDIR", "LOG_LEVEL", "OTEL_EXPORTER_OTLP_ENDPOINT"} {
 		if v, ok := os.LookupEnv(inherited); ok {
@@ -159,32 +193,45 @@ func (s *Stack) environ(program, name string, admin int) []string {
 	for k, v := range s.own(program) {
 		env[k] = v
 	}
+	if program == Tracker || program == Sender {
+		env["DATABASE_URL"] = database
+	}
 	list := make([]string, 0, len(env))
 	for k, v := range env {
 		list = append(list, k+"="+v)
 	}
 	slices.Sort(list)
-	return list
+	return list, nil
+}
+
+// keysOf returns the variables by which a program is told of its keys.
+func keysOf(cfg bus.Config) map[string]string {
+	if cfg.NKeyFile == "" {
+		return nil
+	}
+	return map[string]string{
+		"NATS_NKEY_FILE": cfg.NKeyFile, "NATS_CA_FILE": cfg.CAFile, "NATS_CERT_FILE": cfg.CertFile, "NATS_KEY_FILE": cfg.KeyFile,
+	}
 }
 
 // own is what differs by program.
 func (s *Stack) own(program string) map[string]string {
 	if slices.Contains(workers(), program) {
-		return map[string]string{"PUBLIC_URL": s.URLs().Notify} // where providers send their callbacks
+		return map[string]string{"PUBLIC_URL": s.notifyURL} // where providers send their callbacks
 	}
 	switch program {
 	case Ingress:
 		return map[string]string{"HTTP_ADDR": local(s.ports.Ingress)}
 	case Receiver:
-		return map[string]string{"HTTP_ADDR": local(s.ports.Notify), "PUBLIC_URL": s.URLs().Notify}
+		return map[string]string{"HTTP_ADDR": local(s.ports.Notify), "PUBLIC_URL": s.notifyURL}
 	case Sender:
-		return map[string]string{"DATABASE_URL": s.database, "WEBHOOK_ALLOW_LOOPBACK": "true"}
+		return map[string]string{"WEBHOOK_ALLOW_LOOPBACK": "true"}
 	case Tracker:
-		return map[string]string{"HTTP_ADDR": local(s.ports.Tracker), "DATABASE_URL": s.database}
+		return map[string]string{"HTTP_ADDR": local(s.ports.Tracker)}
 	case Simulator:
 		return map[string]string{
-			"HTTP_ADDR": local(s.ports.Simulator), "PUBLIC_URL": s.URLs().Simulator, "RELAX_URLS": "true",
-			"NOTIFY_URL": s.URLs().Notify, "AXERVE_UNIFIED_SHOPS": axerveUnifiedShop,
+			"HTTP_ADDR": local(s.ports.Simulator), "PUBLIC_URL": s.providerURL, "RELAX_URLS": "true",
+			"NOTIFY_URL": s.notifyURL, "AXERVE_UNIFIED_SHOPS": axerveUnifiedShop,
 			"SHOP_INGRESS_URL": s.URLs().Ingress, "SHOP_QUERY_URL": s.URLs().Tracker,
 			"SHOP_API_KEY": "file:" + filepath.Join(s.secretDir(), "api-key"),
 		}

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/payloom/payloom/pkg/pgbox"
 )
 
 // Stack is a running Payloom. Its methods are safe for concurrent use.
@@ -23,10 +25,14 @@ type Stack struct {
 	ports     Ports
 	portsLeft *portFinder
 	broker    *broker
+	nodes     []*child
 	database  string
-	http      *http.Client
-	began     time.Time  // before the simulator, which remembers nothing older
-	verbose   sync.Mutex // guards Options.Verbose
+	postgres  *pgbox.Server // nil: somebody else's
+	// Where workers reach the simulator, and where it sends callbacks.
+	providerURL, notifyURL string
+	http                   *http.Client
+	began                  time.Time  // before the simulator, which remembers nothing older
+	verbose                sync.Mutex // guards Options.Verbose
 
 	mu       sync.Mutex
 	children []*child
@@ -187,7 +193,7 @@ func (s *Stack) all() []*child {
 }
 
 func (s *Stack) child(name string) (*child, error) {
-	for _, c := range s.all() {
+	for _, c := range append(s.all(), s.nodes...) {
 		if c.name == name {
 			return c, nil
 		}
@@ -210,6 +216,41 @@ func (s *Stack) Kill9(name string) error {
 	<-r.done
 	return nil
 }
+
+// Hold keeps a service down from its next end on, until release is called.
+func (s *Stack) Hold(name string) (release func(), err error) {
+	c, err := s.child(name)
+	if err != nil {
+		return nil, err
+	}
+	return c.hold(), nil
+}
+
+// Freeze stops a service in its tracks; thaw lets that same process go on, unless
+// it has ended meanwhile.
+func (s *Stack) Freeze(name string) (thaw func() error, err error) {
+	c, err := s.child(name)
+	if err != nil {
+		return nil, err
+	}
+	r := c.current()
+	if err := r.signal(syscall.SIGSTOP); err != nil {
+		return nil, fmt.Errorf("freeze %s: %w", name, err)
+	}
+	return func() error { return r.signal(syscall.SIGCONT) }, nil
+}
+
+// PID returns the process in which a service or broker node runs at present.
+func (s *Stack) PID(name string) (int, error) {
+	c, err := s.child(name)
+	if err != nil {
+		return 0, err
+	}
+	return c.current().cmd.Process.Pid, nil
+}
+
+// Postgres returns the database server, nil when it is not the stack's own.
+func (s *Stack) Postgres() *pgbox.Server { return s.postgres }
 
 // KillWorkers kills every worker of a program, as Kill9 does.
 func (s *Stack) KillWorkers(program string) error {

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
+
 	"github.com/payloom/payloom/pkg/account"
 	"github.com/payloom/payloom/pkg/bus"
 	"github.com/payloom/payloom/pkg/payment"
@@ -92,6 +94,55 @@ func TestChild_PausesGrow(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+func TestChild_HeldDownUntilReleased(t *testing.T) {
+	t.Parallel()
+	var n notes
+	c := script(t, &n, "exec sleep 1000")
+	first := c.current()
+	release := c.hold()
+	if err := first.signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	<-first.done
+	time.Sleep(2 * firstPause) // it would be back by now
+	if c.current() != first {
+		t.Fatal("it came back while it was held")
+	}
+	release()
+	testkit.Eventually(t, 5*time.Second, func() error {
+		if c.current() == first {
+			return errors.New("it does not come back")
+		}
+		return nil
+	})
+	c.hold()
+	if err := c.current().signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if err := c.stop(); err != nil || time.Since(began) > 5*time.Second {
+		t.Errorf("one that is held does not stop: %v after %s", err, time.Since(began))
+	}
+}
+
+func TestNodeConfig_IsOneThatTheServerTakes(t *testing.T) {
+	t.Parallel()
+	all := []node{{1, 2, 3}, {4, 5, 6}, {7, 8, 9}}
+	for _, durability := range []string{bus.Laptop, bus.Money} {
+		o := &server.Options{}
+		path := filepath.Join(t.TempDir(), "conf")
+		if err := os.WriteFile(path, []byte(nodeConfig("broker-2", t.TempDir(), durability, 1, all)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := o.ProcessConfigFile(path); err != nil {
+			t.Fatal(err)
+		}
+		if o.SyncAlways != (durability == bus.Money) || o.Port != 4 || o.Cluster.Port != 6 || !o.Cluster.NoAdvertise || len(o.Routes) != 3 {
+			t.Errorf("%s: %+v", durability, o)
+		}
+	}
 }
 
 func TestChild_StopsWhilePausing(t *testing.T) {
@@ -181,7 +232,7 @@ func TestWriteAccounts_IsAFileThatServicesTake(t *testing.T) {
 	dir := t.TempDir()
 	write := func() *Stack {
 		s := &Stack{dir: dir, secrets: map[string]string{}, ports: DefaultPorts(), opts: Options{Webhook: "http://127.0.0.1:9000/hook"}}
-		if err := s.writeAccounts(); err != nil {
+		if err := errors.Join(s.planRelays(), s.writeAccounts()); err != nil {
 			t.Fatal(err)
 		}
 		return s

@@ -12,10 +12,6 @@ import (
 // checkCommands looks at every accepted command: that it is there once, under the
 // id that its request has, and came to an end.
 func (v *verifier) checkCommands() {
-	buried := map[place]bool{}
-	for _, d := range v.dead {
-		buried[place{d.Stream, d.Sequence}] = true
-	}
 	for key, c := range v.commands {
 		v.accepted.Checked++
 		subject := string(key.merchant) + "/" + string(key.id)
@@ -26,7 +22,7 @@ func (v *verifier) checkCommands() {
 			v.accepted.bad(Wrong, subject, "has not the id of its request, which is %s", want)
 		}
 		v.request(key, c.Merchant, c.ReqID)
-		v.checkEnd(key, c, subject, buried[c.at])
+		v.checkEnd(key, c, subject, v.graves[c.at])
 	}
 }
 
@@ -89,7 +85,7 @@ func (v *verifier) checkJournal() {
 		v.accepted.except("no journal of accepted requests was given: only what is stored was looked at")
 		return
 	}
-	told := map[requestKey]payment.ID{}
+	told, bodies := map[requestKey]payment.ID{}, map[requestKey]string{}
 	for _, a := range v.in.Journal {
 		v.accepted.Checked++
 		subject := string(a.Merchant) + "/" + string(a.CommandID)
@@ -97,6 +93,8 @@ func (v *verifier) checkJournal() {
 		switch {
 		case !stored:
 			v.accepted.bad(Lost, subject, "was answered with 202 and is not stored")
+		case a.ReqID != "" && c.ReqID != a.ReqID:
+			v.accepted.bad(Wrong, subject, "was answered for request %s and is stored for %s", a.ReqID, c.ReqID)
 		case c.Payment != a.Payment:
 			v.reqIDs.bad(Wrong, subject, "was answered with payment %s and is stored for %s", a.Payment, c.Payment)
 		}
@@ -105,6 +103,12 @@ func (v *verifier) checkJournal() {
 			v.reqIDs.bad(Wrong, subject, "the same request was answered with %s and with %s", before, a.Payment)
 		}
 		told[r] = a.Payment
+		if before, again := bodies[r]; again && a.Body != "" && before != a.Body {
+			v.reqIDs.bad(Wrong, subject, "the request id was accepted with two different bodies")
+		}
+		if a.Body != "" {
+			bodies[r] = a.Body
+		}
 	}
 }
 
@@ -115,11 +119,8 @@ func (v *verifier) checkDeadLetters() {
 		at      place
 	}
 	graves := map[grave]int{}
-	buried := map[place]bool{}
 	for _, d := range v.dead {
-		p := place{d.Stream, d.Sequence}
-		graves[grave{d.Service, p}]++
-		buried[p] = true
+		graves[grave{d.Service, place{d.Stream, d.Sequence}}]++
 	}
 	for g, n := range graves {
 		v.buried.Checked++
@@ -127,11 +128,37 @@ func (v *verifier) checkDeadLetters() {
 			v.buried.bad(Doubled, g.at.String(), "was buried %d times by %s", n, g.service)
 		}
 	}
-	for p := range v.poison {
+	for p, subject := range v.poison {
 		v.buried.Checked++
-		if !buried[p] {
+		if !v.graves[p] {
 			v.buried.bad(Lost, p.String(), "cannot be decoded and is no dead letter")
 		}
+		v.checkBehind(p, subject)
 	}
 	slices.SortFunc(v.buried.Examples, func(a, b Violation) int { return strings.Compare(a.Subject, b.Subject) })
+}
+
+// queue is what one consumer works through: the commands of a provider in one
+// stream, pay.cmd.<shard>.<provider>.
+func queue(subject string) string {
+	tokens := strings.Split(subject, ".")
+	return strings.Join(tokens[:min(len(tokens), 4)], ".")
+}
+
+// checkBehind checks that a message which cannot be decoded holds up none of those
+// behind it: of the commands that are old enough one at least has ended.
+func (v *verifier) checkBehind(p place, subject string) {
+	held, first := 0, commandKey{}
+	for key, c := range v.commands {
+		if c.at.stream != p.stream || c.at.seq < p.seq || queue(c.subject) != queue(subject) || v.now.Sub(c.At) < v.in.Grace {
+			continue
+		}
+		if ends, waits := v.endsOf(key, c); ends > 0 || waits || v.graves[c.at] {
+			return
+		}
+		held, first = held+1, key
+	}
+	if held > 0 {
+		v.buried.bad(Stuck, p.String(), "holds up %d command(s) behind it, %s among them", held, first.id)
+	}
 }

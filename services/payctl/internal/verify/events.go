@@ -2,6 +2,7 @@ package verify
 
 import (
 	"bytes"
+	"strings"
 
 	"github.com/payloom/payloom/pkg/bus"
 	"github.com/payloom/payloom/pkg/payment"
@@ -13,14 +14,17 @@ func (v *verifier) follow(rec wire.Record, m bus.Message) {
 	key := paymentKey{rec.Event.Merchant, rec.Event.Payment}
 	h, known := v.payments[key]
 	if !known {
-		h = &history{merchant: key.merchant, id: key.id, provider: rec.Event.Provider, synced: map[payment.CommandID]int{}}
+		h = newHistory(rec.Event)
 		v.payments[key] = h
 	}
+	h.events++
 	v.link(h, rec, known)
 	if rec.Event.Version != h.version+1 {
 		h.broken = true // link has told; what follows cannot be worked out
 	}
 	v.given(rec, m.Time)
+	v.tells(h, rec.Event, m.Time)
+	h.learn(rec.After)
 	before := h.state
 	sum := digest(m.Data)
 	h.version, h.hash = rec.Event.Version, sum[:]
@@ -28,7 +32,11 @@ func (v *verifier) follow(rec wire.Record, m bus.Message) {
 		h.adopt(rec.After)
 		return
 	}
-	h.replay(rec.Event, m.Time)
+	v.parking(h, rec.Event, m.Time)
+	if !h.replay(rec.Event, m.Time) {
+		v.chain.bad(Wrong, h.subject(), "version %d is of a kind that is not known here: %s", rec.Event.Version, rec.Event.Data.Type())
+		h.adopt(rec.After)
+	}
 	v.compare(h, rec)
 	v.checkSums(h, rec)
 	v.moves.Checked++
@@ -42,6 +50,7 @@ func (v *verifier) link(h *history, rec wire.Record, known bool) {
 	v.chain.Checked++
 	n := rec.Event.Version
 	switch {
+	case h.unreadable:
 	case n != h.version+1 && known:
 		v.chain.bad(Lost, h.subject(), "version %d follows %d", n, h.version)
 	case n != 1 && !known:
@@ -56,11 +65,26 @@ func (v *verifier) link(h *history, rec wire.Record, known bool) {
 	}
 }
 
+// unreadable notes that nobody can tell what follows from an event. That it is
+// buried is another invariant.
+func (v *verifier) unreadable(m bus.Message) {
+	at := place{m.Stream, m.Seq}.String()
+	t := strings.Split(m.Subject, ".")
+	if len(t) == 6 {
+		if h := v.payments[paymentKey{payment.Merchant(t[4]), payment.ID(t[5])}]; h != nil {
+			h.broken, h.unreadable = true, true
+			v.chain.except("%s cannot be decoded: what follows of %s is taken at its word", at, h.subject())
+			return
+		}
+	}
+	v.chain.except("%s cannot be decoded", at)
+}
+
 // adopt takes a snapshot at its word, where the events that led to it are gone.
 func (h *history) adopt(p payment.Payment) {
 	h.state, h.currency, h.amount = p.State, p.Amount.Currency, p.Amount.Minor
 	h.authorized, h.captured, h.refunded = p.Authorized, p.Captured, p.Refunded
-	h.ops = nil
+	h.account, h.ops = p.Account, nil
 	for _, op := range p.Operations {
 		o := &operation{
 			id: op.ID, kind: op.Kind, amount: op.Amount.Minor, status: op.Status, attempt: op.Attempt.Number,
@@ -71,6 +95,19 @@ func (h *history) adopt(p payment.Payment) {
 			o.ends = 1
 		}
 		h.ops = append(h.ops, o)
+	}
+}
+
+// learn notes what the provider calls things.
+func (h *history) learn(p payment.Payment) {
+	for _, ref := range p.Refs {
+		h.refs[ref] = true
+	}
+	for _, op := range p.Operations {
+		h.refs[op.Ref] = true
+	}
+	if p.Mandate != nil {
+		h.refs[p.Mandate.ID] = true
 	}
 }
 

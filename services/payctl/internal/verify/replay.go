@@ -33,6 +33,7 @@ type history struct {
 	id       payment.ID
 	provider payment.Provider
 	version  uint64
+	events   int    // read
 	hash     []byte // of the last event
 
 	state                          payment.State
@@ -44,7 +45,24 @@ type history struct {
 	synced                         map[payment.CommandID]int
 	frozen                         bool
 	broken                         bool // an event is missing or unreadable: what follows cannot be judged
+	unreadable                     bool // the latter
+
+	account string                          // of the provider, as the first intent names it; empty: the default
+	byBuyer bool                            // no money moves before the buyer has agreed
+	refs    map[string]bool                 // whatever the provider calls things
+	ended   map[payment.CommandID]time.Time // broker time
+	waited  map[payment.CommandID]bool      // for the buyer or the provider
 }
+
+func newHistory(e payment.Event) *history {
+	return &history{
+		merchant: e.Merchant, id: e.Payment, provider: e.Provider,
+		synced: map[payment.CommandID]int{}, refs: map[string]bool{},
+		ended: map[payment.CommandID]time.Time{}, waited: map[payment.CommandID]bool{},
+	}
+}
+
+func (h *history) key() paymentKey { return paymentKey{h.merchant, h.id} }
 
 func (h *history) subject() string { return string(h.merchant) + "/" + string(h.id) }
 
@@ -57,21 +75,27 @@ func (h *history) op(c payment.CommandID) *operation {
 	return nil
 }
 
-// replay applies one event. at is the broker time of its message.
-func (h *history) replay(e payment.Event, at time.Time) {
+// replay applies one event, and tells whether it is of a kind that is known here.
+// at is the broker time of its message.
+func (h *history) replay(e payment.Event, at time.Time) (known bool) {
+	h.ending(e, at)
 	switch d := e.Data.(type) {
 	case payment.AttemptStarted:
 		h.intent(e, d, at)
 	case payment.OperationRejected:
 		if h.op(e.Command) == nil {
 			h.refuse(e, d)
-			return
+			return true
 		}
 		h.final(e, payment.OpRejected, payment.StateRejected)
 	case payment.Synced:
 		h.synced[e.Command]++
 	case payment.LateOutcome:
 		h.frozen = true
+	case payment.Unfrozen:
+		// what froze it stands in the provider's books still
+	case payment.ReconcileBreak:
+		// what a provider's books say moves neither money nor state
 	case payment.OperationReversed:
 		h.takeBack(e)
 	case payment.OperationSucceeded:
@@ -84,9 +108,13 @@ func (h *history) replay(e payment.Event, at time.Time) {
 			to = payment.StateExpired
 		}
 		h.final(e, payment.OpFailed, to)
-	default:
+	case payment.AttemptNotSent, payment.AttemptVoided, payment.OutcomeUnknown, payment.ActionRequired, payment.OperationPending, payment.Parked:
 		h.interim(e)
+	case payment.BuyerDetailsReceived, payment.MandateIssued, payment.CallbackConfirmed: // no money moves
+	default:
+		return false
 	}
+	return true
 }
 
 func (h *history) intent(e payment.Event, d payment.AttemptStarted, at time.Time) {
@@ -101,7 +129,8 @@ func (h *history) intent(e payment.Event, d payment.AttemptStarted, at time.Time
 	o.attempt, o.status, o.at = d.Attempt, payment.OpOpen, at
 	o.started = append(o.started, attempt{d.Key, d.Idem, at})
 	if opens(d.Kind) {
-		h.currency, h.amount = d.Amount.Currency, d.Amount.Minor
+		h.currency, h.amount, h.account = d.Amount.Currency, d.Amount.Minor, d.Account
+		h.byBuyer = d.Kind == payment.Authorize && d.Terms != nil && d.Terms.Method != payment.MandateCharge && d.Terms.Method != payment.OrderReference
 		if h.state == payment.StateNew || h.state == payment.StateRejected {
 			h.state = payment.StateProcessing
 		}
@@ -130,7 +159,7 @@ func (h *history) final(e payment.Event, status payment.OpStatus, to payment.Sta
 		return
 	}
 	o.ends++
-	if o.ends > 1 || o.status == payment.OpParked {
+	if o.ends > 1 {
 		return
 	}
 	o.status, o.at = status, e.At
@@ -195,7 +224,7 @@ func (h *history) success(e payment.Event, d payment.OperationSucceeded) {
 		return
 	}
 	o.ends++
-	if o.ends > 1 || o.status == payment.OpParked {
+	if o.ends > 1 {
 		return
 	}
 	o.status, o.effect, o.ref, o.at = payment.OpSucceeded, d.Amount, d.Ref, e.At

@@ -35,6 +35,7 @@ type Result struct {
 	Examples   []Violation  `json:"examples,omitempty"`
 	Kinds      map[Kind]int `json:"kinds,omitempty"`
 	Exceptions []string     `json:"exceptions,omitempty"` // what was left out, and why
+	Note       string       `json:"note,omitempty"`       // what was measured
 }
 
 // Report is the outcome of a verification.
@@ -88,10 +89,9 @@ func (r *Result) except(format string, args ...any) {
 	r.Exceptions = append(r.Exceptions, fmt.Sprintf(format, args...))
 }
 
-// invariants are those of the ledger checker that can be seen from outside, by
-// number.
+// invariants are what must hold, by number.
 type invariants struct {
-	accepted, ended, effects, intents, rows, chain, sums, moves, buried, reqIDs, streams *Result
+	accepted, ended, effects, intents, rows, chain, sums, moves, strange, parks, buried, reqIDs, spills, streams, drains *Result
 }
 
 func newInvariants() invariants {
@@ -104,12 +104,16 @@ func newInvariants() invariants {
 		chain:    &Result{ID: "I6", Title: "versions without gap, hash chain intact, snapshots right"},
 		sums:     &Result{ID: "I7", Title: "captured ≤ authorised, refunded ≤ captured, one currency"},
 		moves:    &Result{ID: "I8", Title: "no transition outside the state machine"},
-		buried:   &Result{ID: "I11", Title: "every poison message is a dead letter, once"},
+		strange:  &Result{ID: "I9", Title: "forged, replayed or wrongly addressed input changes nothing"},
+		parks:    &Result{ID: "I10", Title: "only what is in doubt is parked, and every time a person is called"},
+		buried:   &Result{ID: "I11", Title: "every poison message is a dead letter, once, and blocks nobody"},
 		reqIDs:   &Result{ID: "I12", Title: "same request id, same payment, for ever"},
+		spills:   &Result{ID: "I13", Title: "no personal data, card number or secret where it must not be"},
 		streams:  &Result{ID: "I14", Title: "streams without gap, checkpoints true"},
+		drains:   &Result{ID: "I15", Title: "after healing 99 of 100 commands end within a minute"},
 	}
 }
 
 func (i invariants) list() []*Result {
-	return []*Result{i.accepted, i.ended, i.effects, i.intents, i.rows, i.chain, i.sums, i.moves, i.buried, i.reqIDs, i.streams}
+	return []*Result{i.accepted, i.ended, i.effects, i.intents, i.rows, i.chain, i.sums, i.moves, i.strange, i.parks, i.buried, i.reqIDs, i.spills, i.streams, i.drains}
 }

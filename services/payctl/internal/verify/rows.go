@@ -2,6 +2,7 @@ package verify
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -12,10 +13,11 @@ import (
 )
 
 const (
-	// catchUpPatience is how long the rows may lag behind what was read.
-	catchUpPatience = 30 * time.Second
+	defaultPatience = 30 * time.Second
 	catchUpTick     = 50 * time.Millisecond
 )
+
+func (v *verifier) patience() time.Duration { return cmp.Or(v.in.Patience, defaultPatience) }
 
 // checkRows compares the rows in Postgres with what the streams add up to.
 func (v *verifier) checkRows(ctx context.Context) error {
@@ -27,16 +29,14 @@ func (v *verifier) checkRows(ctx context.Context) error {
 	if err := v.catchUp(ctx); err != nil {
 		return err
 	}
-	if err := v.checkPayments(ctx); err != nil {
-		return err
+	for _, check := range []func(context.Context) error{
+		v.checkPayments, v.checkOperations, v.checkMandates, v.checkEvents, v.checkRegistry,
+	} {
+		if err := check(ctx); err != nil {
+			return err
+		}
 	}
-	if err := v.checkOperations(ctx); err != nil {
-		return err
-	}
-	if err := v.checkMandates(ctx); err != nil {
-		return err
-	}
-	return v.checkCounts(ctx)
+	return nil
 }
 
 // position is how far a stream is projected.
@@ -50,7 +50,7 @@ type position struct {
 // catchUp waits until the rows are as far as what was read, and checks what the
 // checkpoints say.
 func (v *verifier) catchUp(ctx context.Context) error {
-	deadline := time.Now().Add(catchUpPatience)
+	deadline := time.Now().Add(v.patience())
 	for {
 		at, err := v.positions(ctx)
 		if err != nil {
@@ -61,7 +61,7 @@ func (v *verifier) catchUp(ctx context.Context) error {
 			return v.checkPositions(ctx, at)
 		}
 		if time.Now().After(deadline) {
-			v.rows.bad(Lost, behind, "the rows do not catch up with the stream within %s", catchUpPatience)
+			v.rows.bad(Lost, behind, "the rows do not catch up with the stream within %s", v.patience())
 			return v.checkPositions(ctx, at)
 		}
 		select {
@@ -231,17 +231,55 @@ func (v *verifier) checkOperations(ctx context.Context) error {
 	return nil
 }
 
-// checkCounts compares totals. Rows may be older than what streams still hold, and
-// newer than what was read: only fewer is wrong.
-func (v *verifier) checkCounts(ctx context.Context) error {
-	for table, want := range map[string]int{"events": v.events, "commands": len(v.commands)} {
-		var have int
-		if err := v.in.Database.QueryRow(ctx, "SELECT count(*) FROM "+table).Scan(&have); err != nil {
-			return fmt.Errorf("count %s: %w", table, err)
-		}
+// checkEvents checks that every payment has the rows of its events. Rows may be
+// older than what streams still hold, and newer than what was read: only fewer is
+// wrong.
+func (v *verifier) checkEvents(ctx context.Context) error {
+	rows, err := v.in.Database.Query(ctx, "SELECT merchant, payment_id, count(DISTINCT version) FROM events GROUP BY 1, 2")
+	if err != nil {
+		return fmt.Errorf("count events: %w", err)
+	}
+	have := map[paymentKey]int{}
+	var key paymentKey
+	var n int
+	_, err = pgx.ForEachRow(rows, []any{&key.merchant, &key.id, &n}, func() error { have[key] = n; return nil })
+	if err != nil {
+		return fmt.Errorf("count events: %w", err)
+	}
+	for key, h := range v.payments {
 		v.rows.Checked++
-		if have < want {
-			v.rows.bad(Lost, table, "has %d rows, the streams %d messages", have, want)
+		if have[key] < h.events {
+			v.rows.bad(Lost, h.subject(), "has %d event(s) and %d row(s) of them", h.events, have[key])
+		}
+	}
+	return nil
+}
+
+// checkRegistry checks that every command is known for as long as its request may
+// be repeated.
+func (v *verifier) checkRegistry(ctx context.Context) error {
+	rows, err := v.in.Database.Query(ctx, "SELECT merchant, command_id, req_id, payment_id FROM commands")
+	if err != nil {
+		return fmt.Errorf("read commands: %w", err)
+	}
+	seen := map[commandKey]bool{}
+	var key commandKey
+	var req payment.ReqID
+	var id payment.ID
+	_, err = pgx.ForEachRow(rows, []any{&key.merchant, &key.id, &req, &id}, func() error {
+		seen[key] = true
+		v.rows.Checked++
+		if c := v.commands[key]; c != nil && (c.ReqID != req || c.Payment != id) {
+			v.rows.bad(Wrong, string(key.merchant)+"/"+string(key.id), "the registry has it for request %s of payment %s", req, id)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read commands: %w", err)
+	}
+	for key := range v.commands {
+		if !seen[key] {
+			v.rows.bad(Lost, string(key.merchant)+"/"+string(key.id), "is not in the registry")
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@ package verify
 import (
 	"os"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -27,6 +28,11 @@ func TestRun_Rows(t *testing.T) {
 		"a payment is missing":            {"DELETE FROM payments", []string{"I5 lost"}},
 		"an operation":                    {"UPDATE operations SET status = 'failed' WHERE kind = 'capture'", []string{"I5 wrong"}},
 		"an operation is missing":         {"DELETE FROM operations WHERE kind = 'capture'", []string{"I5 lost"}},
+		"a command is missing":            {"DELETE FROM commands WHERE req_id LIKE 'capture%'", []string{"I5 lost"}},
+		"a command of another payment":    {"UPDATE commands SET payment_id = 'other' WHERE req_id LIKE 'capture%'", []string{"I5 wrong"}},
+		"a canary":                        {"UPDATE payments SET frozen = 'for Wilhelmina Canary'", []string{"I13 wrong"}},
+		"a canary in bytes":               {"UPDATE events SET body = 'Wilhelmina Canary'::bytea WHERE version = 1", []string{"I13 wrong"}},
+		"a card number":                   {"UPDATE payments SET frozen = 'card 4111 1111 1111 1111'", []string{"I13 wrong"}},
 		"an event is missing":             {"DELETE FROM events WHERE version = 2", []string{"I5 lost"}},
 		"a mandate is missing":            {"DELETE FROM mandates", []string{"I5 lost"}},
 		"a mandate that nobody gave":      {"UPDATE mandates SET payment_id = ''", []string{"I5 wrong"}},
@@ -57,7 +63,7 @@ func TestRun_Rows(t *testing.T) {
 			if _, err := db.Exec(t.Context(), tt.spoil); tt.spoil != "" && err != nil {
 				t.Fatal(err)
 			}
-			r := w.mustRun(Inputs{Database: db})
+			r := w.mustRun(Inputs{Database: db, Canaries: []Canary{{"the name", "Wilhelmina Canary"}}, Patience: time.Second})
 			if diff := cmp.Diff(tt.want, broken(r)); diff != "" {
 				t.Errorf("-want +got:\n%s\n%+v", diff, r.Violations())
 			}

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/payloom/payloom/pkg/bus"
 	"github.com/payloom/payloom/pkg/payment"
+	"github.com/payloom/payloom/pkg/seal"
 	"github.com/payloom/payloom/pkg/wire"
 )
 
@@ -21,6 +24,7 @@ var noon = time.Date(2031, 5, 6, 12, 0, 0, 0, time.UTC)
 
 // world is what there is to verify: streams in memory, and a simulator's ledger.
 type world struct {
+	key     *seal.Key // of callbacks
 	t       *testing.T
 	streams map[string][]bus.Message
 	heads   map[payment.ID]payment.Head
@@ -28,6 +32,7 @@ type world struct {
 	others  map[payment.Provider][]effect // ledgers of other providers than Computop
 	at      payment.Provider              // of what is accepted next; empty: Computop
 	now     time.Time
+	source  payment.Source // of the events that come next; empty: an answer
 }
 
 func newWorld(t *testing.T) *world {
@@ -54,6 +59,10 @@ func (w *world) MessageAt(_ context.Context, stream string, seq uint64) (bus.Mes
 		}
 	}
 	return bus.Message{}, bus.ErrNotFound
+}
+
+func (w *world) OpenCallback(_ context.Context, data []byte) (wire.StoredCallback, error) {
+	return wire.OpenCallback(data, func(string) (*seal.Key, error) { return w.key, nil })
 }
 
 func (w *world) Follow(ctx context.Context, stream string, o bus.FollowOptions, handle func(context.Context, []bus.Message) error) error {
@@ -126,7 +135,7 @@ func (w *world) record(id payment.ID, c payment.CommandID, data payment.EventDat
 	h := w.heads[id]
 	e := h.Payment.Next(payment.Event{
 		ID: bus.NewEventID(), Payment: id, Merchant: merchant, Provider: w.provider(), Command: c,
-		At: w.now, Source: payment.FromAnswer, Data: data,
+		At: w.now, Source: cmp.Or(w.source, payment.FromAnswer), Data: data,
 	})
 	return wire.Record{Event: e, After: payment.Fold(h.Payment, e), Prev: h.Hash}
 }
@@ -153,6 +162,51 @@ func (w *world) intent(id payment.ID, c payment.CommandID, kind payment.Kind, am
 		d.Terms = &payment.Terms{Capture: payment.CaptureManual, Method: payment.Button, Country: "EU"}
 	}
 	w.event(id, c, d)
+}
+
+// from has what is done next come from a source.
+func (w *world) from(s payment.Source, do func()) {
+	w.source = s
+	do()
+	w.source = ""
+}
+
+// callback stores a callback of Computop's server, changed before as is told.
+func (w *world) callback(id payment.ID, body string, change func(*wire.StoredCallback)) {
+	w.t.Helper()
+	c := wire.StoredCallback{
+		ID: payment.Digest(body), Provider: w.provider(), Merchant: merchant, Account: "eu", Endpoint: "Endpoint", Kind: wire.FromServer,
+		Method: http.MethodPost, Body: []byte(body), ReceivedAt: w.now, Verdict: wire.Accepted, Payment: id,
+	}
+	if change != nil {
+		change(&c)
+	}
+	marshal := wire.MarshalCallback
+	if w.key != nil {
+		marshal = func(c wire.StoredCallback) ([]byte, error) { return wire.SealCallback(c, w.key) }
+	}
+	w.put("CALLBACKS", "pay.hook.computop.shop."+c.ID, must[[]byte](w.t)(marshal(c)))
+}
+
+// newDataKey returns a key to seal callbacks with.
+func newDataKey(t *testing.T) *seal.Key {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "kek")
+	if err := os.WriteFile(path, []byte(seal.GenerateKEK().Reveal()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	k, _, err := seal.New(t.Context(), must[*seal.Ring](t)(seal.ParseRing([]string{"a=file:" + path})), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// metrics serves a text of metrics.
+func (w *world) metrics(text string) []string {
+	s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write([]byte(text)) }))
+	w.t.Cleanup(s.Close)
+	return []string{s.URL}
 }
 
 // effect writes an effect into the simulator's ledger.
