@@ -195,16 +195,18 @@ func (r *runner) checkLedgers(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// ledger returns what the provider did about a payment: under its own id, and under
-// the key of the attempt that opened it, when that was a later one.
+// ledger returns what the provider did about a payment, under the key of every
+// attempt to open it: one that came to nothing must have left nothing.
 func (r *runner) ledger(ctx context.Context, id string) ([]effect, error) {
-	entries, err := r.desk.ledger(ctx, id)
-	if key := r.key(id); err == nil && key != id {
-		var later []effect
-		later, err = r.desk.ledger(ctx, key)
-		entries = append(entries, later...)
+	var all []effect
+	for n := 1; n <= max(r.attempts[id], 1); n++ {
+		entries, err := r.desk.ledger(ctx, payment.AttemptKey(payment.ID(id), r.desk.separator, n))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, entries...)
 	}
-	return entries, err
+	return all, nil
 }
 
 func compare(id string, entries, want []effect) error {

@@ -23,7 +23,7 @@ type runner struct {
 	desk     desk
 	ids      []string
 	requests int
-	keys     map[string]string   // see know
+	attempts map[string]int      // at opening a payment; see know
 	faults   []int               // ids of the rules that were added
 	expected map[string][]effect // by payment
 }
@@ -70,29 +70,25 @@ func (r *runner) open(ctx context.Context, amount int64, mode string, more func(
 
 // opened waits until the buyer of a payment is asked to act.
 func (r *runner) opened(ctx context.Context, id string) error {
-	p, err := r.reach(ctx, id, "requires_action")
-	r.know(p)
+	_, err := r.reach(ctx, id, "requires_action")
 	return err
 }
 
-// know notes what the provider knows a payment by: the key of the latest attempt
-// to open it, for earlier ones may have come to nothing.
+// know notes how many attempts to open a payment there were. Each has a key of its
+// own at the provider, and the last is what the buyer saw.
 func (r *runner) know(p api.Payment) {
 	if len(p.Operations) == 0 {
 		return
 	}
-	if r.keys == nil {
-		r.keys = map[string]string{}
+	if r.attempts == nil {
+		r.attempts = map[string]int{}
 	}
-	r.keys[p.ID] = payment.AttemptKey(payment.ID(p.ID), r.desk.separator, p.Operations[0].Attempts)
+	r.attempts[p.ID] = max(r.attempts[p.ID], p.Operations[0].Attempts)
 }
 
 // key returns what the provider knows a payment by.
 func (r *runner) key(id string) string {
-	if key := r.keys[id]; key != "" {
-		return key
-	}
-	return id
+	return payment.AttemptKey(payment.ID(id), r.desk.separator, r.attempts[id])
 }
 
 // paid opens a checkout that the buyer confirms at once.
@@ -177,6 +173,7 @@ func (r *runner) await(ctx context.Context, id, what string, enough func(api.Pay
 	ctx, cancel := context.WithTimeoutCause(ctx, r.patience, ErrStuck)
 	defer cancel()
 	p, err := r.env.API.Await(ctx, id, func(p api.Payment) (bool, error) {
+		r.know(p)
 		ok, err := enough(p)
 		if i := slices.IndexFunc(p.Operations, func(op api.Operation) bool { return op.Status == "parked" }); !ok && i >= 0 {
 			return false, fmt.Errorf("%w: payment %s: %s (%s)", ErrParked, id, p.Operations[i].Kind, p.Operations[i].Reason)
