@@ -12,8 +12,9 @@ const (
 	// keySeparator is a character that payment ids do not have and TransID may.
 	keySeparator = "."
 	// settle covers the send window (2 s), the look before a cancellation (10 s),
-	// bytes in flight (10 s) and Paygate's own time-outs towards Amazon.
-	settle = 60 * time.Second
+	// bytes in flight (10 s), the 45 s that Paygate's own clients wait for it at most
+	// (dossier, "Timeouts seen"), and the lag of its inquiry.
+	settle = 90 * time.Second
 	// maxAmount is what n..10 holds.
 	maxAmount = 9_999_999_999
 )
