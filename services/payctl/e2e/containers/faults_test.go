@@ -27,6 +27,10 @@ const (
 	// patience is for a payment to reach its next state. What a client had in hand when
 	// it died is handed to another after a minute.
 	patience = 4 * time.Minute
+	// handedOn is after how long the broker hands on what a client had in hand when it
+	// died. What it may have sent is then asked about until it is found or was never
+	// sent, with pauses that grow to a quarter of its age.
+	handedOn = time.Minute
 	// atOnce is how many payments are under way side by side.
 	atOnce = 24
 )
@@ -128,6 +132,7 @@ func TestContainers_NothingIsLostDoubledOrStuck(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 9*time.Minute)
 	defer cancel()
 	l := &load{env: envOf(i)}
+	began := time.Now()
 	done := make(chan error, 1)
 	go func() { done <- l.run(ctx) }()
 	for _, f := range faults(i) {
@@ -149,7 +154,7 @@ func TestContainers_NothingIsLostDoubledOrStuck(t *testing.T) {
 			t.Errorf("%s: %v", o.Scenario, o.Err)
 		}
 	}
-	checkInvariants(t, i, l, healed)
+	checkInvariants(t, i, l, began, healed)
 }
 
 // play lets one fault happen and end.
@@ -188,7 +193,7 @@ func wait(ctx context.Context, d time.Duration) {
 }
 
 // checkInvariants reads the streams, the rows and the provider's ledger.
-func checkInvariants(t *testing.T, i *compose.Installation, l *load, healed time.Time) {
+func checkInvariants(t *testing.T, i *compose.Installation, l *load, began, healed time.Time) {
 	t.Helper()
 	b, err := bus.Connect(t.Context(), i.BusConfig(), bus.Operator, zap.NewNop())
 	if err != nil {
@@ -205,7 +210,8 @@ func checkInvariants(t *testing.T, i *compose.Installation, l *load, healed time
 		t.Fatal(err)
 	}
 	report, err := verify.Run(t.Context(), verify.Inputs{
-		Streams: b, Database: db, Simulators: []string{i.URLs().Simulator}, HealedAt: healed, Logs: logs, Canaries: canaries(i),
+		Streams: b, Database: db, Simulators: []string{i.URLs().Simulator}, Logs: logs, Canaries: canaries(i),
+		HealedAt: healed, Drained: handedOn + compose.SettleMost + healed.Sub(began)/4,
 	})
 	if err != nil {
 		t.Fatal(err)

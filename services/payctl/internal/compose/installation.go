@@ -18,6 +18,10 @@ import (
 	"github.com/payloom/payloom/services/payctl/internal/stack"
 )
 
+// SettleMost is how long a simulator's "not found" is not believed: until then a
+// request may be under way that nobody knows of.
+const SettleMost = time.Minute
+
 // Options say what to run.
 type Options struct {
 	File string // docker-compose.yml; its folder has deployments/
@@ -87,7 +91,7 @@ func (i *Installation) up(ctx context.Context) error {
 
 // plan chooses ports and writes the accounts with them.
 func (i *Installation) plan() error {
-	env := map[string]string{}
+	env := map[string]string{"SETTLE_MOST": SettleMost.String()}
 	var listeners []net.Listener // all at once, so that no port is given twice
 	defer func() {
 		for _, l := range listeners {
