@@ -43,6 +43,7 @@ type ConsumerReport struct {
 	Pending        uint64        // not handed out yet
 	Unacknowledged int           // handed out
 	Redelivered    int           // of these, not for the first time
+	Deliveries     uint64        // ever made, repeated ones included
 	Oldest         time.Duration // age of the oldest that is not done with; 0: none
 }
 
@@ -131,7 +132,7 @@ func (b *Bus) surveyConsumer(ctx context.Context, want durable) (ConsumerReport,
 	}
 	i := c.CachedInfo()
 	r.Differs = consumerDifferences(i.Config, want.config)
-	r.Pending, r.Unacknowledged, r.Redelivered = i.NumPending, i.NumAckPending, i.NumRedelivered
+	r.Pending, r.Unacknowledged, r.Redelivered, r.Deliveries = i.NumPending, i.NumAckPending, i.NumRedelivered, i.Delivered.Consumer
 	if r.Pending == 0 && r.Unacknowledged == 0 {
 		return r, nil
 	}

@@ -15,7 +15,7 @@ type choice func(f *field, r *rand.Rand) string
 func only(name string) choice { return func(*field, *rand.Rand) string { return name } }
 
 func anyWorker(f *field, r *rand.Rand) string {
-	all := slices.Concat(f.stack.Workers(stack.Computop), f.stack.Workers(stack.Axerve), f.stack.Workers(stack.ECommPay))
+	all := slices.Concat(f.stack.Names(stack.Computop), f.stack.Names(stack.Axerve), f.stack.Names(stack.ECommPay))
 	return all[r.IntN(len(all))]
 }
 

@@ -20,6 +20,9 @@ type Options struct {
 	Bin     string
 	Ports   Ports
 	Workers int // of each provider; 0: one
+	// Replicas is how many of every other service run; 0: one. URLs names the first
+	// of each, At all of them. Of the simulator there is one always.
+	Replicas int
 	// Durability is bus.Laptop or bus.Money; empty: laptop.
 	Durability string
 
@@ -90,6 +93,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Workers <= 0 {
 		o.Workers = 1
+	}
+	if o.Replicas <= 0 {
+		o.Replicas = 1
 	}
 	if o.Note == nil {
 		o.Note = func(string) {}

@@ -38,20 +38,30 @@ func workers() []string {
 	return all
 }
 
-// Workers returns the names under which the workers of a program run.
-func (s *Stack) Workers(program string) []string {
+// Names returns the names under which a program runs: its own, or numbered ones
+// where there are several.
+func (s *Stack) Names(program string) []string {
+	n := s.replicas(program)
+	if n == 1 {
+		return []string{program}
+	}
 	var names []string
-	for i := range s.opts.Workers {
-		names = append(names, workerName(program, i, s.opts.Workers))
+	for i := range n {
+		names = append(names, fmt.Sprintf("%s-%d", program, i+1))
 	}
 	return names
 }
 
-func workerName(program string, i, n int) string {
-	if n == 1 {
-		return program
+// replicas is how many processes of a program run. The simulator's ledger lives in
+// its memory: there is one.
+func (s *Stack) replicas(program string) int {
+	switch {
+	case slices.Contains(workers(), program):
+		return s.opts.Workers
+	case program == Simulator:
+		return 1
 	}
-	return fmt.Sprintf("%s-%d", program, i+1)
+	return s.opts.Replicas
 }
 
 // plan chooses every port. It must come first: services are told of each other's.
@@ -71,18 +81,48 @@ func (s *Stack) plan() (err error) {
 		}
 	}
 	s.portsLeft = ports
+	if err := s.planReplicas(); err != nil {
+		return err
+	}
 	return s.planRelays()
+}
+
+// planReplicas chooses where the replicas of what is reached by HTTP listen: the
+// first at the port that everybody is told, the others at free ones.
+func (s *Stack) planReplicas() (err error) {
+	s.listen = map[string]int{}
+	for program, first := range map[string]int{Ingress: s.ports.Ingress, Receiver: s.ports.Notify, Tracker: s.ports.Tracker, Simulator: s.ports.Simulator} {
+		for i, name := range s.Names(program) {
+			port := first
+			if i > 0 {
+				if port, err = s.portsLeft.take(0, name); err != nil {
+					return err
+				}
+			}
+			s.listen[name] = port
+		}
+	}
+	return nil
+}
+
+// At returns where the replicas of a program are reached by HTTP.
+func (s *Stack) At(program string) []string {
+	var urls []string
+	for _, name := range s.Names(program) {
+		urls = append(urls, localURL(s.listen[name]))
+	}
+	return urls
 }
 
 // startServices starts every service and waits until all are ready.
 func (s *Stack) startServices() error {
-	s.note("starting %d services", len(programs())-len(workers())+len(workers())*s.opts.Workers)
+	n := 0
 	for _, program := range programs() {
-		names := []string{program}
-		if slices.Contains(workers(), program) {
-			names = s.Workers(program)
-		}
-		for _, name := range names {
+		n += s.replicas(program)
+	}
+	s.note("starting %d services", n)
+	for _, program := range programs() {
+		for _, name := range s.Names(program) {
 			if err := s.startService(program, name); err != nil {
 				return err
 			}
@@ -190,6 +230,9 @@ func (s *Stack) environ(program, name string, admin int) ([]string, error) {
 	for k, v := range s.opts.Env {
 		env[k] = v
 	}
+	if port, ok := s.listen[name]; ok {
+		env["HTTP_ADDR"] = local(port)
+	}
 	for k, v := range s.own(program) {
 		env[k] = v
 	}
@@ -220,17 +263,13 @@ func (s *Stack) own(program string) map[string]string {
 		return map[string]string{"PUBLIC_URL": s.notifyURL} // where providers send their callbacks
 	}
 	switch program {
-	case Ingress:
-		return map[string]string{"HTTP_ADDR": local(s.ports.Ingress)}
 	case Receiver:
-		return map[string]string{"HTTP_ADDR": local(s.ports.Notify), "PUBLIC_URL": s.notifyURL}
+		return map[string]string{"PUBLIC_URL": s.notifyURL}
 	case Sender:
 		return map[string]string{"WEBHOOK_ALLOW_LOOPBACK": "true"}
-	case Tracker:
-		return map[string]string{"HTTP_ADDR": local(s.ports.Tracker)}
 	case Simulator:
 		return map[string]string{
-			"HTTP_ADDR": local(s.ports.Simulator), "PUBLIC_URL": s.providerURL, "RELAX_URLS": "true",
+			"PUBLIC_URL": s.providerURL, "RELAX_URLS": "true",
 			"NOTIFY_URL": s.notifyURL, "AXERVE_UNIFIED_SHOPS": axerveUnifiedShop,
 			"SHOP_INGRESS_URL": s.URLs().Ingress, "SHOP_QUERY_URL": s.URLs().Tracker,
 			"SHOP_API_KEY": "file:" + filepath.Join(s.secretDir(), "api-key"),

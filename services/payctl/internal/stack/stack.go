@@ -24,6 +24,7 @@ type Stack struct {
 	accounts  []string
 	ports     Ports
 	portsLeft *portFinder
+	listen    map[string]int // ports of what is reached by HTTP, by name
 	broker    *broker
 	nodes     []*child
 	database  string
@@ -255,13 +256,14 @@ func (s *Stack) Postgres() *pgbox.Server { return s.postgres }
 // KillWorkers kills every worker of a program, as Kill9 does.
 func (s *Stack) KillWorkers(program string) error {
 	var errs []error
-	for _, name := range s.Workers(program) {
+	for _, name := range s.Names(program) {
 		errs = append(errs, s.Kill9(name))
 	}
 	return errors.Join(errs...)
 }
 
-// Restart asks a service to stop and returns when it is ready again.
+// Restart asks a service to stop and returns when it is ready again. One that does
+// not stop in time, or not with exit status 0, is an error.
 func (s *Stack) Restart(ctx context.Context, name string) error {
 	c, err := s.child(name)
 	if err != nil {
@@ -270,6 +272,9 @@ func (s *Stack) Restart(ctx context.Context, name string) error {
 	before := c.current()
 	if err := before.end(); err != nil {
 		return fmt.Errorf("restart %s: %w", name, err)
+	}
+	if before.err != nil {
+		return fmt.Errorf("restart %s: asked to stop, it ended otherwise: %w", name, before.err)
 	}
 	return s.WaitService(ctx, name, before.cmd.Process.Pid)
 }
