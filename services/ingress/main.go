@@ -29,6 +29,7 @@ func run(ctx context.Context, rt *service.Runtime, cfg Config) error {
 	defer broker.Close()
 	rt.Metrics.MustRegister(accounts, broker.Metrics())
 	rt.Health.Register("broker", true, broker.Check)
+	rt.Health.Info("durability", cfg.Bus.Durability)
 	rt.Health.Register("data keys", true, broker.CheckKeys)
 	rt.Health.Info("personal data sealed", broker.SealsPersonalData())
 

@@ -38,7 +38,10 @@ payments of all three providers, and meanwhile kills and freezes processes, cuts
 connections, crashes Postgres, fills streams, plants garbage and has the providers misbehave:
 whatever --faults names. Then it heals everything, waits until all is quiet, and verifies
 every invariant, with a journal of what the client was promised. It fails when anything is
-lost, doubled, stuck or otherwise wrong. Everything runs on this machine and ends by itself.`,
+lost, doubled, stuck or otherwise wrong. Everything runs on this machine and ends by itself.
+
+With --durability money there are three broker nodes that sync every write, and at the end
+every service and node is asked whether it has run so.`,
 		Example: `  payctl chaos --payments 2000 --faults all --seed 1 --svg chaos.svg
   payctl chaos --payments 10000 --faults worker,broker --json`,
 		Args: cobra.NoArgs,
@@ -102,7 +105,7 @@ func (a *app) chaos(ctx context.Context, o chaosOptions, faults []string) (err e
 		return err
 	}
 	// What is killed has to be our own.
-	options.NATSURL, options.MonitorURL, options.Brokers = "", "", chaos.Nodes(faults)
+	options.NATSURL, options.MonitorURL, options.Brokers = "", "", chaos.Nodes(faults, options.Durability)
 	if slices.Contains(faults, "postgres") {
 		options.DatabaseURL = ""
 	}

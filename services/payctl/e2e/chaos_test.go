@@ -77,6 +77,28 @@ func TestChaos_EveryFault(t *testing.T) {
 	}
 }
 
+// TestChaos_AtMoneyDurability runs the program with three broker nodes that sync
+// every write, and kills nodes.
+func TestChaos_AtMoneyDurability(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("runs the real programs")
+	}
+	testkit.Postgres(t)                                                                                               // or the test is skipped
+	cmd := exec.CommandContext(t.Context(), filepath.Join(binaries(t), "payctl"), "chaos", "--durability", bus.Money, //nolint:gosec // our own program
+		"--payments", "30", "--faults", "net-latency,broker", "--storm", "12s", "--json")
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr, cmd.Env = &stdout, &stderr, append(os.Environ(), "TMPDIR="+openFolder(t))
+	err := cmd.Run()
+	var r chaos.Report
+	if jsonErr := json.Unmarshal(stdout.Bytes(), &r); jsonErr != nil {
+		t.Fatalf("%v, %v\n%s%s", err, jsonErr, stdout.String(), stderr.String())
+	}
+	if err != nil || !r.OK() || r.Durability != bus.Money || r.Brokers != 3 || r.Payments < 30 || r.Faults["broker"].Injected == 0 {
+		t.Errorf("%v: %d payments on %d node(s) at durability %s, %+v\n%s", err, r.Payments, r.Brokers, r.Durability, r.Violations, stderr.String())
+	}
+}
+
 // openFolder returns a folder that is removed with the test, and that the user
 // Postgres runs as can get through, which t.TempDir does not grant.
 func openFolder(t *testing.T) string {

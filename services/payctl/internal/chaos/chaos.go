@@ -135,6 +135,7 @@ func (r *run) drive(ctx context.Context) error {
 		return err
 	}
 	r.quiet = time.Now()
+	r.checkDurability(ctx)
 	stopSampling()
 	<-sampled
 	return nil

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/payloom/payloom/pkg/bus"
 	"github.com/payloom/payloom/pkg/provider/simkit"
 	"github.com/payloom/payloom/services/payctl/internal/stack"
 )
@@ -109,9 +110,10 @@ func Select(list string) ([]string, error) {
 	return names, nil
 }
 
-// Nodes returns how many broker nodes faults need: one where none is to be killed.
-func Nodes(names []string) int {
-	if slices.Contains(names, "broker") || slices.Contains(names, "brokers") {
+// Nodes returns how many broker nodes faults need: three where some are to be killed,
+// or where money is at stake, as in production.
+func Nodes(names []string, durability string) int {
+	if durability == bus.Money || slices.Contains(names, "broker") || slices.Contains(names, "brokers") {
 		return 3
 	}
 	return 1
