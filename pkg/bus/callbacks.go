@@ -37,7 +37,7 @@ func (b *Bus) marshalCallback(ctx context.Context, c wire.StoredCallback) ([]byt
 	if !b.keys.on() {
 		return wire.MarshalCallback(c)
 	}
-	k, err := b.keyFor(ctx, dayKey(c.ReceivedAt), keepErased)
+	k, err := b.keyFor(ctx, dayKey(c.ReceivedAt))
 	if err != nil {
 		return nil, err
 	}

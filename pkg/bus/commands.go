@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/payloom/payloom/pkg/payment"
+	"github.com/payloom/payloom/pkg/seal"
 	"github.com/payloom/payloom/pkg/wire"
 )
 
@@ -37,8 +38,10 @@ func (b *Bus) Accept(ctx context.Context, c payment.Command) (stored payment.Com
 	return c, false, err
 }
 
-// marshalCommand returns c as it is stored: sealed where there are keys. Who orders
-// something anew for a payment that was erased gives its personal data anew.
+// marshalCommand returns c as it is stored: sealed where there are keys. The personal
+// data of a payment that was erased is sealed under a key that nobody keeps, whoever
+// gives it again: a request that came before is known by the rest of it, and one that
+// comes anew is told by its worker that its data is gone.
 func (b *Bus) marshalCommand(ctx context.Context, c payment.Command) ([]byte, error) {
 	if !b.keys.on() || !wire.HasPersonal(c) {
 		return wire.MarshalCommand(c)
@@ -46,9 +49,12 @@ func (b *Bus) marshalCommand(ctx context.Context, c payment.Command) ([]byte, er
 	e := b.subjectKey(c.Merchant, c.Payment)
 	find := b.keyFor
 	if c.Kind.Opens() {
-		find = b.keyOfNew // most payments are
+		find = b.makeKey // most payments are new
 	}
-	k, err := find(ctx, e, beginAnew)
+	k, err := find(ctx, e)
+	if errors.Is(err, seal.ErrDestroyed) {
+		k, _, err = seal.New(ctx, b.keys.wrapper, e.subject())
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,9 +19,13 @@ import (
 // CALLBACKS keeps it.
 const CallbackAge = 35 * day
 
-// Erase destroys the data key of a payment, so that nobody can read its personal
-// data any more, and nothing told of it later is kept. It returns false when that
-// was done before. Programs that remember the key do so for a minute at most.
+// Erase destroys the data key of a payment for good, so that nobody can read its
+// personal data any more, and nothing told of it later is kept. It returns false when
+// that was done before; what an erasure that broke off has left is destroyed then.
+// Programs that remember the key do so for a minute at most.
+//
+// The mark comes first, in the very place of the key: at no moment is there neither,
+// when somebody would make another.
 func (b *Bus) Erase(ctx context.Context, m payment.Merchant, id payment.ID) (bool, error) {
 	e := b.subjectKey(m, id)
 	defer b.keys.cache.drop(e)
@@ -30,30 +35,49 @@ func (b *Bus) Erase(ctx context.Context, m payment.Merchant, id payment.ID) (boo
 			return false, err
 		}
 		if last.Seq > 0 && !last.live() {
-			return false, nil
+			return false, b.destroyReplaced(ctx, e, last)
 		}
-		if last.live() {
-			if err := b.destroy(ctx, e.bucket, last.Seq); err != nil {
-				return false, err
-			}
+		_, _, err = b.putKey(ctx, e, last.Seq, markOf(last), nil)
+		if errors.Is(err, ErrConflict) {
+			continue // a key was made, or wrapped anew
 		}
-		// The mark has the place that the key had. Whoever made another key meanwhile
-		// is found out here.
-		_, _, err = b.putKey(ctx, e, 0, nats.Header{operationHeader: {purged}}, nil)
-		if !errors.Is(err, ErrConflict) {
+		if err != nil || last.Seq == 0 {
 			return err == nil, err
 		}
+		return true, b.destroy(ctx, e.bucket, last.Seq)
 	}
 }
 
-// destroy overwrites an entry with noise and deletes it.
+// markOf returns the header of what takes the place of a key.
+func markOf(key raw) nats.Header {
+	return nats.Header{operationHeader: {purged}, replacesHeader: {strconv.FormatUint(key.Seq, 10)}}
+}
+
+// destroyReplaced destroys the key that a mark stands for, if it is there yet.
+func (b *Bus) destroyReplaced(ctx context.Context, e keyEntry, mark raw) error {
+	seq, err := strconv.ParseUint(mark.Header.Get(replacesHeader), 10, 64)
+	if err != nil || seq == 0 {
+		return nil //nolint:nilerr // there was no key, or it was destroyed first
+	}
+	return b.destroy(ctx, e.bucket, seq)
+}
+
+// destroy overwrites an entry with noise and deletes it. That it is gone already is no
+// error.
 func (b *Bus) destroy(ctx context.Context, bucket string, seq uint64) error {
 	s, err := b.js.Stream(ctx, streamOf(bucket))
 	if err != nil {
 		return fmt.Errorf("%w: bucket %s: %w", ErrUnavailable, bucket, err)
 	}
 	err = s.SecureDeleteMsg(ctx, seq)
-	if err != nil && !errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful) {
+	if errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful) {
+		// Whatever the reason was: what counts is whether it is there.
+		left, lookErr := b.atLeader(ctx, streamOf(bucket), map[string]any{"seq": seq})
+		if lookErr == nil && left.Seq == 0 {
+			return nil
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("%w: destroy key: %w", ErrUnavailable, err)
 	}
 	return nil
@@ -134,18 +158,37 @@ func (b *Bus) rewrap(ctx context.Context, bucket string, m Message) (bool, error
 		return false, fmt.Errorf("%s: %w", e.name, err)
 	}
 	fresh, changed, err := old.Rewrap(ctx, b.keys.wrapper, e.subject())
-	if err != nil || !changed {
+	if err == nil && !changed {
+		return false, nil
+	}
+	last, lookErr := b.lastAtLeader(ctx, streamOf(bucket), e.subject())
+	if lookErr != nil {
+		return false, lookErr
+	}
+	if last.Seq != m.Seq { // what a rotation or an erasure that broke off has left
+		return false, b.destroy(ctx, bucket, m.Seq)
+	}
+	if err != nil {
 		return false, err
 	}
+	return b.replaceKey(ctx, e, m.Seq, fresh)
+}
+
+// replaceKey stores a key as it is wrapped now in the place of the entry at seq, and
+// destroys that. It returns false when the key was erased meanwhile.
+func (b *Bus) replaceKey(ctx context.Context, e keyEntry, seq uint64, fresh seal.Wrapped) (bool, error) {
 	data, err := fresh.Marshal()
 	if err != nil {
 		return false, err
 	}
-	_, _, err = b.putKey(ctx, e, m.Seq, nats.Header{}, data)
+	_, _, err = b.putKey(ctx, e, seq, nats.Header{}, data)
 	if errors.Is(err, ErrConflict) {
-		return false, nil // destroyed meanwhile, or made anew, which is as good
+		return false, nil
 	}
-	return err == nil, err
+	if err != nil {
+		return false, err
+	}
+	return true, b.destroy(ctx, e.bucket, seq)
 }
 
 // eachKey hands over the entries of a bucket that hold a key.

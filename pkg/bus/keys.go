@@ -129,34 +129,32 @@ func (b *Bus) keyStreams() []string {
 	return append(names(func(k int) string { return streamOf(subjectBucket(k)) }, b.shards), streamOf(dayBucket))
 }
 
-// What keyFor does where a key was destroyed.
-type afterErasure int
-
-const (
-	keepErased afterErasure = iota // seal nothing any more
-	beginAnew                      // make another key
-)
-
 // keyFor returns the key to seal with, made and stored if there is none yet, or
-// seal.ErrDestroyed.
-func (b *Bus) keyFor(ctx context.Context, e keyEntry, after afterErasure) (*seal.Key, error) {
-	// Who begins anew must not take a key that was destroyed a moment ago.
-	if k := b.keys.cache.get(e); k != nil && after == keepErased {
+// seal.ErrDestroyed: what was erased never gets another key. A key that is remembered
+// may have been destroyed meanwhile; nobody reads what is sealed by it for longer than
+// it is remembered.
+func (b *Bus) keyFor(ctx context.Context, e keyEntry) (*seal.Key, error) {
+	if k := b.keys.cache.get(e); k != nil {
 		return k, nil
 	}
 	// What is read may be stale. That does no harm: a key is made only where the
-	// broker agrees that this is still the last entry.
+	// broker agrees that there never was one, and marks are for ever.
 	last, err := b.lastPatiently(ctx, streamOf(e.bucket), e.subject())
 	if err != nil {
 		return nil, err
 	}
-	if last.live() {
-		return b.unwrap(ctx, e, last.Data)
+	if last.Seq > 0 {
+		return b.keyIn(ctx, e, last)
 	}
-	if last.Seq > 0 && after == keepErased {
+	return b.makeKey(ctx, e)
+}
+
+// keyIn returns the key that an entry holds, or seal.ErrDestroyed for a mark.
+func (b *Bus) keyIn(ctx context.Context, e keyEntry, entry raw) (*seal.Key, error) {
+	if !entry.live() {
 		return nil, seal.ErrDestroyed
 	}
-	return b.makeKey(ctx, e, last.Seq, after)
+	return b.unwrap(ctx, e, entry.Data)
 }
 
 // lastPatiently is last, tried until the broker answers or ctx ends: an outcome that
@@ -171,12 +169,6 @@ func (b *Bus) lastPatiently(ctx context.Context, stream, filter string) (raw, er
 	}
 }
 
-// keyOfNew is keyFor for what most probably has no key yet: it makes one without
-// looking first.
-func (b *Bus) keyOfNew(ctx context.Context, e keyEntry, after afterErasure) (*seal.Key, error) {
-	return b.makeKey(ctx, e, 0, after)
-}
-
 // live tells whether an entry of a bucket holds something.
 func (r raw) live() bool { return r.Seq > 0 && r.Header.Get(operationHeader) == "" }
 
@@ -186,9 +178,13 @@ const (
 	purged          = "PURGE"
 )
 
-// makeKey stores a new key in the place of the entry with sequence expect. When
-// another was first, that one serves.
-func (b *Bus) makeKey(ctx context.Context, e keyEntry, expect uint64, after afterErasure) (*seal.Key, error) {
+// replacesHeader says in a mark at which sequence the key stands that it makes void.
+const replacesHeader = "Payloom-Replaces"
+
+// makeKey stores a new key where there never was one, without looking first: for
+// what most probably has none yet. When another was first, that one serves, and when
+// it was destroyed, none does.
+func (b *Bus) makeKey(ctx context.Context, e keyEntry) (*seal.Key, error) {
 	k, wrapped, err := seal.New(ctx, b.keys.wrapper, e.subject())
 	if err != nil {
 		return nil, err
@@ -197,15 +193,11 @@ func (b *Bus) makeKey(ctx context.Context, e keyEntry, expect uint64, after afte
 	if err != nil {
 		return nil, err
 	}
-	_, first, err := b.putKey(ctx, e, expect, nats.Header{}, data)
-	switch {
-	case errors.Is(err, ErrConflict) && first.live():
-		return b.unwrap(ctx, e, first.Data)
-	case errors.Is(err, ErrConflict) && after == beginAnew && first.Seq > expect:
-		return b.makeKey(ctx, e, first.Seq, after)
-	case errors.Is(err, ErrConflict):
-		return nil, seal.ErrDestroyed
-	case err != nil:
+	_, first, err := b.putKey(ctx, e, 0, nats.Header{}, data)
+	if errors.Is(err, ErrConflict) {
+		return b.keyIn(ctx, e, first)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("store data key: %w", err)
 	}
 	b.keys.cache.put(e, k)
@@ -271,9 +263,14 @@ const codeNoMessage = 10037
 
 // lastAtLeader is last, asked of the stream's leader, which is never stale.
 func (b *Bus) lastAtLeader(ctx context.Context, stream, filter string) (raw, error) {
+	return b.atLeader(ctx, stream, map[string]any{"last_by_subj": filter})
+}
+
+// atLeader returns the message that query names, sequence 0 when there is none.
+func (b *Bus) atLeader(ctx context.Context, stream string, query map[string]any) (raw, error) {
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
-	body, err := json.Marshal(map[string]string{"last_by_subj": filter})
+	body, err := json.Marshal(query)
 	if err != nil {
 		return raw{}, err
 	}

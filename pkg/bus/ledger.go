@@ -81,7 +81,7 @@ func (b *Bus) marshalRecord(ctx context.Context, r wire.Record) ([]byte, error) 
 	if !b.keys.on() || !r.HasPersonal() {
 		return wire.MarshalRecord(r)
 	}
-	k, err := b.keyFor(ctx, b.subjectKey(r.Event.Merchant, r.Event.Payment), keepErased)
+	k, err := b.keyFor(ctx, b.subjectKey(r.Event.Merchant, r.Event.Payment))
 	if err != nil && !errors.Is(err, seal.ErrDestroyed) {
 		return nil, err
 	}

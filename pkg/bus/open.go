@@ -51,7 +51,7 @@ func (b *Bus) KeyFor(ctx context.Context, m payment.Merchant, id payment.ID) (*s
 	if !b.keys.on() {
 		return nil, nil
 	}
-	return b.keyFor(ctx, b.subjectKey(m, id), keepErased)
+	return b.keyFor(ctx, b.subjectKey(m, id))
 }
 
 // ClosedCommand is Command, and leaves sealed what is sealed.

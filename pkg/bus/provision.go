@@ -87,6 +87,7 @@ func differences(have, want jetstream.StreamConfig) []string {
 		{"replicas", have.Replicas == want.Replicas},
 		{"max age", have.MaxAge == want.MaxAge},
 		{"max bytes", have.MaxBytes == want.MaxBytes},
+		{"messages per subject", max(have.MaxMsgsPerSubject, 0) == max(want.MaxMsgsPerSubject, 0)},
 		{"max message size", have.MaxMsgSize == want.MaxMsgSize},
 		{"discard", have.Discard == want.Discard},
 		{"deny delete", have.DenyDelete == want.DenyDelete},
@@ -107,6 +108,8 @@ func loses(have, want jetstream.StreamConfig) error {
 		return fmt.Errorf("%w: it keeps %s, not %s", ErrWouldLose, have.MaxAge, want.MaxAge)
 	case want.MaxBytes < have.MaxBytes:
 		return fmt.Errorf("%w: it holds %d bytes, not %d", ErrWouldLose, have.MaxBytes, want.MaxBytes)
+	case want.MaxMsgsPerSubject > 0 && (have.MaxMsgsPerSubject <= 0 || want.MaxMsgsPerSubject < have.MaxMsgsPerSubject):
+		return fmt.Errorf("%w: it keeps %d message(s) of a subject, not %d", ErrWouldLose, have.MaxMsgsPerSubject, want.MaxMsgsPerSubject)
 	case want.Replicas < have.Replicas:
 		return fmt.Errorf("%w: it has %d replicas, not %d", ErrWouldLose, have.Replicas, want.Replicas)
 	case !reflect.DeepEqual(have.Subjects, want.Subjects):

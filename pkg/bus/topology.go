@@ -107,14 +107,16 @@ func (t Topology) advisories() jetstream.StreamConfig {
 }
 
 // keyStreams returns the buckets of data keys. What is deleted there is meant to be
-// gone, so single ones can be deleted, and nothing of the past is kept. No message can
-// clear a bucket: whoever may write one key could take all of them away.
+// gone, so single ones can be deleted, and nothing of the past is kept, but for the
+// moment in which a mark stands over the key that is to be destroyed: what is not there
+// any more cannot be overwritten. No message can clear a bucket: whoever may write one
+// key could take all of them away.
 func (t Topology) keyStreams() []jetstream.StreamConfig {
 	bucket := func(name string, share int64) jetstream.StreamConfig {
 		cfg := t.ledger(streamOf(name), "$KV."+name+".>", 0)
 		cfg.MaxBytes = t.MaxBytes / share
 		cfg.DenyDelete = false
-		cfg.MaxMsgsPerSubject = 1
+		cfg.MaxMsgsPerSubject = 2
 		return cfg
 	}
 	out := []jetstream.StreamConfig{bucket(dayBucket, 64)}
