@@ -62,15 +62,14 @@ func (e *Ends) Of(seq uint64) (End, bool) {
 // Seqs returns the sequences of all letters that were dealt with, in any order.
 func (e *Ends) Seqs() []uint64 { return slices.Collect(maps.Keys(e.of)) }
 
-// ReadEnds adds to e what the audit tells beyond what e knows already.
+// ReadEnds adds to e what the audit tells beyond what e knows already. A record that
+// cannot be read ends no letter: ReadAudit is what tells of it.
 func (b *Bus) ReadEnds(ctx context.Context, e *Ends) error {
 	return b.Follow(ctx, AuditStream, FollowOptions{From: e.next, ToEnd: true}, func(_ context.Context, batch []Message) error {
 		for _, m := range batch {
-			r, err := wire.UnmarshalAudit(m.Data)
-			if err != nil {
-				return fmt.Errorf("%s/%d: %w", m.Stream, m.Seq, err)
+			if r, err := wire.UnmarshalAudit(m.Data); err == nil {
+				e.add(r, m.Time)
 			}
-			e.add(r, m.Time)
 			e.next = m.Seq + 1
 		}
 		return nil

@@ -127,6 +127,7 @@ func sequences(args []string) ([]uint64, error) {
 // deadView is a dead letter without its contents.
 type deadView struct {
 	Seq        uint64              `json:"seq"`
+	Unreadable bool                `json:"unreadable,omitempty"` // it is no dead letter; body is all of it
 	At         time.Time           `json:"at"`
 	Service    string              `json:"service"`
 	Reason     string              `json:"reason"`
@@ -146,7 +147,7 @@ type deadView struct {
 
 func deadViewOf(l letters.Letter) deadView {
 	v := deadView{
-		Seq: l.Seq, At: l.At, Service: l.Service, Reason: l.Reason, Stream: l.Stream, StreamSeq: l.Sequence,
+		Seq: l.Seq, Unreadable: l.Unreadable, At: l.At, Service: l.Service, Reason: l.Reason, Stream: l.Stream, StreamSeq: l.Sequence,
 		Subject: l.Subject, Deliveries: l.Deliveries, Bytes: len(l.Body), State: l.State,
 	}
 	if l.State != letters.Open {

@@ -353,6 +353,40 @@ func TestDeadReplay_RefusesWhatCannotBeHelped(t *testing.T) {
 	}
 }
 
+// TestDead_OneThatCannotBeReadHidesNoOther plants one message each that is no dead letter
+// and no record of the audit, as somebody with a key to the broker could.
+func TestDead_OneThatCannotBeReadHidesNoOther(t *testing.T) {
+	t.Parallel()
+	r := newGateRig(t)
+	r.bury("EVENTS_0", 1, "pay.evt.0.ecommpay.demo.order-1", []byte("x"))
+	bustest.Plant(t, r.cfg, "pay.dead.worker-axerve", []byte("\xff no letter"))
+	r.bury("EVENTS_0", 2, "pay.evt.0.ecommpay.demo.order-2", []byte("x"))
+	bustest.Plant(t, r.cfg, "pay.audit.payctl", []byte("\xff no record"))
+
+	if n, k := r.open(), r.open("--because", "unreadable", "--service", "worker-axerve"); n != 3 || k != 1 {
+		t.Errorf("%d letters are listed, %d of them unreadable; want 3 and 1", n, k)
+	}
+	if got := payctl(t, r.environ(), "", "dead", "list"); strings.Contains(got.out, "no letter") {
+		t.Errorf("the list shows what is in it: %s", got.out)
+	}
+	if got := payctl(t, r.environ(), "", "dead", "show", "2"); !strings.Contains(got.out, "no: it cannot be read") || strings.Contains(got.out, "no letter") {
+		t.Errorf("%+v", got)
+	}
+	var shown deadView
+	if err := json.Unmarshal([]byte(payctl(t, r.environ(), "", "dead", "show", "2", "--body", "--json").out), &shown); err != nil || string(shown.Body) != "\xff no letter" {
+		t.Errorf("its body is %q, %v", shown.Body, err)
+	}
+	if got := r.mustEnd(1, "replay", "2", "--reason", "try"); got.Counts[endRefused] != 1 {
+		t.Errorf("replayed: %+v", got)
+	}
+	if got := r.mustEnd(0, "discard", "2", "3", "--reason", "planted"); got.Counts[endDone] != 2 {
+		t.Errorf("discarded: %+v", got)
+	}
+	if n := r.open(); n != 1 {
+		t.Errorf("%d letters are open, want 1", n)
+	}
+}
+
 // TestDeadReplay_Callback buries a callback that came before its payment was known.
 func TestDeadReplay_Callback(t *testing.T) {
 	t.Parallel()

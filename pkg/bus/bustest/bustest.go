@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/zap"
 
 	"github.com/payloom/payloom/pkg/bus"
@@ -90,4 +92,22 @@ func WithDataKeys(t testing.TB, cfg bus.Config) bus.Config {
 	entry := "test-" + strconv.Itoa(len(cfg.DataKeys)) + "=file:" + path
 	cfg.DataKeys = append([]string{entry}, cfg.DataKeys...)
 	return cfg
+}
+
+// Plant stores bytes that no program of ours would write: what somebody with a key to
+// the broker, or a bit on a disk, may leave behind.
+func Plant(t testing.TB, cfg bus.Config, subject string, data []byte) {
+	t.Helper()
+	nc, err := nats.Connect(cfg.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.Publish(t.Context(), subject, data); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -82,7 +82,7 @@ func (v *Vitals) lookAtBroker(ctx context.Context, s Sources) {
 
 func (v *Vitals) lookAtLetters(ctx context.Context, b *bus.Bus) {
 	var ends bus.Ends
-	if err := b.ReadEnds(ctx, &ends); err != nil && !errors.Is(err, wire.ErrUndecodable) {
+	if err := b.ReadEnds(ctx, &ends); err != nil {
 		v.AuditErr = errors.Join(v.AuditErr, err)
 		return
 	}

@@ -2,7 +2,6 @@ package letters
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
@@ -31,6 +30,10 @@ type Letter struct {
 	Stored time.Time // broker time
 	State  State
 	End    bus.End // unless it is open
+	// Unreadable is set where what stands on the stream is no dead letter that this
+	// program knows. Where it came from is not known then: it says where it stands, and
+	// its Body is all of it.
+	Unreadable bool
 	wire.DeadLetter
 }
 
@@ -111,10 +114,7 @@ func Find(ctx context.Context, b *bus.Bus, f Filter) ([]Letter, error) {
 	var all []Letter
 	err := b.Follow(ctx, bus.DeadStream, bus.FollowOptions{ToEnd: true}, func(_ context.Context, batch []bus.Message) error {
 		for _, m := range batch {
-			l, err := letterOf(m, &ends)
-			if err != nil {
-				return err
-			}
+			l := letterOf(m, &ends)
 			if f.wants(l) && (f.Limit == 0 || len(all) < f.Limit) {
 				all = append(all, l)
 			}
@@ -134,20 +134,29 @@ func Get(ctx context.Context, b *bus.Bus, seq uint64) (Letter, error) {
 	if err != nil {
 		return Letter{}, err
 	}
-	return letterOf(m, &ends)
+	return letterOf(m, &ends), nil
 }
 
-func letterOf(m bus.Message, ends *bus.Ends) (Letter, error) {
-	d, err := wire.UnmarshalDeadLetter(m.Data)
-	if err != nil {
-		return Letter{}, fmt.Errorf("%s/%d: %w", m.Stream, m.Seq, err)
+func letterOf(m bus.Message, ends *bus.Ends) Letter {
+	l := Letter{Seq: m.Seq, Stored: m.Time, State: Open}
+	var err error
+	if l.DeadLetter, err = wire.UnmarshalDeadLetter(m.Data); err != nil {
+		l.Unreadable, l.DeadLetter = true, unreadable(m, err)
 	}
-	l := Letter{Seq: m.Seq, Stored: m.Time, State: Open, DeadLetter: d}
 	if end, ok := ends.Of(m.Seq); ok {
 		l.End, l.State = end, Replayed
 		if end.Action == bus.DiscardLetter {
 			l.State = Discarded
 		}
 	}
-	return l, nil
+	return l
+}
+
+// unreadable is what can be said of a message that is no dead letter. One such must
+// not hide the others, and has to go off the alarm like them.
+func unreadable(m bus.Message, why error) wire.DeadLetter {
+	return wire.DeadLetter{
+		Service: m.Subject[strings.LastIndexByte(m.Subject, '.')+1:], Reason: "unreadable: " + why.Error(), At: m.Time,
+		Stream: m.Stream, Sequence: m.Seq, Subject: m.Subject, Headers: m.Header, Body: m.Data,
+	}
 }

@@ -42,6 +42,8 @@ func refuse(format string, args ...any) error { return &Refused{fmt.Sprintf(form
 // no replay can help.
 func Plan(ctx context.Context, b *bus.Bus, interpret Interpret, l Letter) (Replay, error) {
 	switch {
+	case l.Unreadable:
+		return Replay{}, refuse("it cannot be read, nor what it is about: payctl dead show --body shows it; discard it")
 	case l.Stream == bus.CallbackStream:
 		return planCallback(ctx, b, interpret, l)
 	case l.Stream == bus.TimerStream, strings.HasPrefix(l.Stream, "COMMANDS_"):
