@@ -210,8 +210,9 @@ func (b *Bus) putKey(ctx context.Context, e keyEntry, expect uint64, h nats.Head
 	h.Set("Payloom-Write", own)
 	return b.store(ctx, put{
 		stream: streamOf(e.bucket), filter: e.subject(), expect: expect,
-		msg:  &nats.Msg{Subject: e.subject(), Header: h, Data: data},
-		mine: func(r raw) bool { return r.Header.Get("Payloom-Write") == own },
+		msg:       &nats.Msg{Subject: e.subject(), Header: h, Data: data},
+		mine:      func(r raw) bool { return r.Header.Get("Payloom-Write") == own },
+		deletable: true,
 	})
 }
 

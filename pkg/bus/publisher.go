@@ -36,6 +36,14 @@ type put struct {
 	msg    *nats.Msg
 	// mine recognises the message as this put's own, after an answer got lost.
 	mine func(raw) bool
+	// deletable is set where messages can be deleted: then there may be less than was
+	// expected. Elsewhere who reads less has read from a replica that lags.
+	deletable bool
+}
+
+// lost tells whether last, which is not p's own, came before p.
+func (p put) lost(last raw) bool {
+	return last.Seq > p.expect || (p.deletable && last.Seq != p.expect)
 }
 
 // raw is a stored message.
@@ -79,12 +87,13 @@ func (b *Bus) store(ctx context.Context, p put) (uint64, raw, error) {
 		case lookErr == nil && p.mine(last):
 			b.stats.published(p.stream, "stored_before")
 			return last.Seq, raw{}, nil
-		case lookErr == nil && last.Seq != p.expect:
+		case lookErr == nil && p.lost(last):
 			b.stats.published(p.stream, "conflict")
 			return 0, last, ErrConflict
 		}
-		// Nothing has changed on the subject as far as can be seen: try again. If
-		// the lost message arrives after all, one of the two is refused.
+		// Nothing has changed on the subject as far as can be seen, or the replica
+		// that was looked at has not even got what this decision was made from: try
+		// again. If the lost message arrives after all, one of the two is refused.
 		if ctx.Err() != nil {
 			b.stats.published(p.stream, "unknown")
 			return 0, raw{}, fmt.Errorf("%w: %w", ErrUnavailable, errors.Join(err, lookErr))

@@ -152,3 +152,63 @@ func TestAppend_GivesUpWithTheContext(t *testing.T) {
 		t.Errorf("error %v, want ErrUnavailable", err)
 	}
 }
+
+// behind is a broker that refuses the first publish while an event is on its way to
+// the replica that is looked at: it gets there before the second.
+type behind struct {
+	jetstream.JetStream
+	arrives *nats.Msg
+	calls   int
+}
+
+func (b *behind) PublishMsg(ctx context.Context, m *nats.Msg, o ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
+	b.calls++
+	if b.calls == 1 {
+		return nil, apiError(codeWrongLastBusy)
+	}
+	if b.calls == 2 {
+		if _, err := b.JetStream.PublishMsg(ctx, b.arrives); err != nil {
+			return nil, err
+		}
+	}
+	return b.JetStream.PublishMsg(ctx, m, o...)
+}
+
+// TestAppend_ReplicaThatLags: what is read after a refusal is older than what the
+// decision was made from, which is no sign that somebody else came first.
+func TestAppend_ReplicaThatLags(t *testing.T) {
+	t.Parallel()
+	b := newBus(t)
+	first, err := b.Append(t.Context(), payment.Head{}, someEvent())
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := someEvent()
+	played := &behind{JetStream: b.js, arrives: &nats.Msg{Subject: b.eventSubject(e.Provider, e.Merchant, e.Payment), Data: []byte("{}")}}
+	b.js = played
+	second := payment.Head{Payment: payment.Fold(first.Payment, first.Payment.Next(e)), Seq: first.Seq + 1}
+	head, err := b.Append(t.Context(), second, e)
+	if err != nil || head.Seq != second.Seq+1 || played.calls != 2 {
+		t.Errorf("sequence %d after %d publishes, error %v; want %d after 2", head.Seq, played.calls, err, second.Seq+1)
+	}
+}
+
+// TestPutKey_InThePlaceOfOneThatIsGone: keys can be deleted, so where less is found
+// than was expected, somebody was there.
+func TestPutKey_InThePlaceOfOneThatIsGone(t *testing.T) {
+	t.Parallel()
+	b := newBus(t)
+	e := keyEntry{dayBucket, "2026-01-02"}
+	seq, _, err := b.putKey(t.Context(), e, 0, nats.Header{}, []byte("a key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.destroy(t.Context(), dayBucket, seq); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if _, _, err := b.putKey(ctx, e, seq, nats.Header{}, []byte("the same, wrapped anew")); !errors.Is(err, ErrConflict) {
+		t.Errorf("error %v, want ErrConflict", err)
+	}
+}

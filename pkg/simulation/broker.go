@@ -141,7 +141,7 @@ func (b *broker) Append(ctx context.Context, h payment.Head, e payment.Event) (p
 		case err == nil && last.Payment.Version == e.Version && b.holds(e):
 			next.Seq = last.Seq
 			return next, nil
-		case err == nil && last.Seq != h.Seq:
+		case err == nil && last.Seq > h.Seq:
 			b.count("conflict")
 			b.trace("finds that another event came before %s", e.Data.Type())
 			return payment.Head{}, payment.ErrConflict

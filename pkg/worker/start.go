@@ -154,9 +154,10 @@ func (w *Worker) settle(ctx context.Context, head payment.Head, cmd payment.Comm
 			fs = w.tooLarge(cmd) // what cannot be stored must at least be known
 		}
 		w.clock.Sleep(ctx, min(20*time.Millisecond<<min(try, 6), time.Second))
-		// Whatever was appended or not, the ledger knows.
+		// Whatever was appended or not, the ledger knows. A replica that lags has not
+		// heard yet of what is known here.
 		fresh, loadErr := w.ledger.Load(ctx, head.Payment.Merchant, head.Payment.ID)
-		if loadErr == nil {
+		if loadErr == nil && fresh.Seq >= head.Seq {
 			head = fresh
 		}
 	}
