@@ -1,6 +1,7 @@
 package payment
 
 import (
+	"cmp"
 	"errors"
 	"reflect"
 	"slices"
@@ -99,7 +100,7 @@ func match(p Payment, o Observation) (Operation, bool) {
 	if settled.ID != "" && p.counts(o) {
 		return settled, true
 	}
-	if op, ok := p.Unsettled(o.Kind); ok && ours(p, op, o) && op.fits(o) {
+	if op, ok := p.Unsettled(o.Kind); ok && ours(p, op, o) && op.fits(o) && !op.estranged(o) {
 		return op, true
 	}
 	// A reference that none of ours has speaks of something we did not do,
@@ -124,6 +125,12 @@ func (p Payment) counts(o Observation) bool {
 // another amount is about something that was done elsewhere.
 func (op Operation) fits(o Observation) bool {
 	return op.Kind.Opens() || o.Result.Amount == 0 || o.Result.Amount == op.Amount.Minor
+}
+
+// estranged tells whether o bears another reference than op is known by. What opens
+// a payment may change its reference on the way.
+func (op Operation) estranged(o Observation) bool {
+	return !op.Kind.Opens() && o.Ref != "" && op.Ref != "" && op.Ref != o.Ref
 }
 
 // ours tells whether o bears the key of an attempt of op: the latest one's, or
@@ -207,9 +214,9 @@ func (w witness) outcome() []Event {
 	case Approved:
 		return w.approved()
 	case Declined:
-		return w.one(OperationDeclined{Ref: w.ref(), Code: r.Code, Reason: r.Reason})
+		return w.one(OperationDeclined{Ref: w.name(), Code: r.Code, Reason: r.Reason})
 	case Failed:
-		return w.one(OperationFailed{Ref: w.ref(), Code: r.Code, Reason: r.Reason})
+		return w.one(OperationFailed{Ref: w.name(), Code: r.Code, Reason: r.Reason})
 	case Pending:
 		return w.pending()
 	case NeedBuyer:
@@ -227,6 +234,10 @@ func (w witness) ref() string {
 	return w.o.Result.Ref
 }
 
+// name returns the reference that the operation bears from now on: whoever tells
+// none does not make it forgotten.
+func (w witness) name() string { return cmp.Or(w.ref(), w.op.Ref) }
+
 func (w witness) approved() []Event {
 	r := w.o.Result
 	amount := r.Amount
@@ -243,7 +254,7 @@ func (w witness) approved() []Event {
 		return w.one(Parked{Attempt: w.op.Attempt.Number, Reason: ReasonAmount, Detail: "the provider tells of another amount than was asked"})
 	}
 	events := w.one(OperationSucceeded{
-		Ref: w.ref(), Refs: r.Refs, Code: r.Code, Amount: amount,
+		Ref: w.name(), Refs: r.Refs, Code: r.Code, Amount: amount,
 		Captured: r.Totals != nil && r.Totals.Captured >= amount && amount > 0,
 	})
 	return w.mandate(events)
@@ -312,7 +323,7 @@ func (w witness) pending() []Event {
 	}
 	r := w.o.Result
 	return w.one(OperationPending{
-		Attempt: w.op.Attempt.Number, Ref: w.ref(), Refs: r.Refs, Code: r.Code, RetryAt: w.o.RetryAt,
+		Attempt: w.op.Attempt.Number, Ref: w.name(), Refs: r.Refs, Code: r.Code, RetryAt: w.o.RetryAt,
 	})
 }
 
@@ -321,7 +332,7 @@ func (w witness) needBuyer() []Event {
 	if r.Action == nil || r.Action.Type == ActionReview || w.op.Status == OpAction || w.op.Status == OpParked {
 		return nil
 	}
-	return w.one(ActionRequired{Attempt: w.op.Attempt.Number, Action: *r.Action, Ref: w.ref(), Refs: r.Refs})
+	return w.one(ActionRequired{Attempt: w.op.Attempt.Number, Action: *r.Action, Ref: w.name(), Refs: r.Refs})
 }
 
 // late returns what follows from an observation of an operation that is settled,

@@ -231,3 +231,57 @@ func TestObserve_AttemptNotHeardOf(t *testing.T) {
 		t.Errorf("of the attempt itself: %d events, %v", len(events), err)
 	}
 }
+
+// TestObserve_WhichRefund: a first refund failed, a second one is pending. A callback
+// that names neither is taken for the second's only if it can be.
+func TestObserve_WhichRefund(t *testing.T) {
+	t.Parallel()
+	failed := func(ref string, minor int64) payment.Result {
+		return payment.Result{Status: payment.Failed, Ref: ref, Amount: minor}
+	}
+	cases := map[string]struct {
+		told     payment.Result
+		want     payment.OpStatus
+		strange  bool
+		nameless bool // the second one's reference is not known
+	}{
+		"the first one's failure, late":                 {told: failed("r1", 500), want: payment.OpPending},
+		"a failure of nobody's":                         {told: failed("r9", 300), want: payment.OpPending, strange: true},
+		"a success of nobody's":                         {told: approved("r9", 300), want: payment.OpPending, strange: true},
+		"its own failure":                               {told: failed("r2", 300), want: payment.OpFailed},
+		"its own success":                               {told: approved("r2", 300), want: payment.OpSucceeded},
+		"a failure without a reference":                 {told: failed("", 300), want: payment.OpFailed},
+		"a failure of another amount, by no reference":  {told: failed("", 500), want: payment.OpPending, strange: true},
+		"a failure that tells its reference":            {told: failed("r2", 300), want: payment.OpFailed, nameless: true},
+		"a failure of another amount and no other name": {told: failed("r8", 400), want: payment.OpPending, strange: true, nameless: true},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := authorized(t, 1000)
+			capture := command(payment.Capture, "cap", 1000)
+			first, second := command(payment.Refund, "first", 500), command(payment.Refund, "second", 300)
+			l.mustStart(capture)
+			l.observe(answer(capture, approved("c1", 1000)))
+			l.mustStart(first)
+			l.observe(answer(first, payment.Result{Status: payment.Pending, Ref: "r1"}))
+			asked := answer(first, failed("", 0))
+			asked.Source = payment.FromInquiry
+			l.observe(asked)
+			l.mustStart(second)
+			if tc.nameless {
+				l.observe(answer(second, payment.Result{Status: payment.Pending}))
+			} else {
+				l.observe(answer(second, payment.Result{Status: payment.Pending, Ref: "r2"}))
+			}
+			_, err := payment.Observe(l.p, callback(payment.Refund, tc.told), l.now)
+			l.observe(callback(payment.Refund, tc.told))
+			if op, _ := l.p.Operation(second.ID); op.Status != tc.want || errors.Is(err, payment.ErrUnmatched) != tc.strange {
+				t.Errorf("the second refund is %s, want %s; %v", op.Status, tc.want, err)
+			}
+			if op, _ := l.p.Operation(first.ID); op.Status != payment.OpFailed || op.Ref != "r1" {
+				t.Errorf("the first refund is %s under %q", op.Status, op.Ref)
+			}
+		})
+	}
+}

@@ -418,6 +418,40 @@ func TestInquire(t *testing.T) {
 	}
 }
 
+// TestInquire_WhoseID: the XID of an inquiry is that of the last step that stands. It is
+// not to become the id of a step that has one, or has left no trace.
+func TestInquire_WhoseID(t *testing.T) {
+	t.Parallel()
+	const xidRefund = "11111111111111111111111111111111"
+	cases := map[string]struct {
+		known  string // the refund's id
+		answer []string
+		want   string
+	}{
+		"it took effect":                   {"", totals("13490", "5000", "1500", "LastStatus", "OK"), xidNext},
+		"it took effect, and has an id":    {xidRefund, totals("13490", "5000", "1500", "LastStatus", "OK"), xidRefund},
+		"it failed":                        {"", totals("13490", "5000", "0", "LastStatus", "FAILED"), ""},
+		"it failed, and has an id":         {xidRefund, totals("13490", "5000", "0", "LastStatus", "FAILED"), xidRefund},
+		"it is under way":                  {"", totals("13490", "5000", "0", "LastStatus", "CREDIT_REQUEST"), ""},
+		"it is under way, and has an id":   {xidRefund, totals("13490", "5000", "0", "LastStatus", "CREDIT_REQUEST"), xidRefund},
+		"it is accepted, and nothing else": {xidRefund, totals("13490", "5000", "0", "LastStatus", "OK"), xidRefund},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t)
+			d.answer(t, "inquire.aspx", append(tc.answer, "XID", xidNext)...)
+			l := captured(t, 5000)
+			c := l.start("refund", payment.Refund, 1500, nil)
+			c.Operation.Status, c.Operation.Ref = payment.OpPending, tc.known
+			got, err := mustClient(t, testConfig(d.URL)).Inquire(t.Context(), c)
+			if err != nil || got.Ref != tc.want {
+				t.Errorf("%s under %q, want %q: %v", got.Status, got.Ref, tc.want, err)
+			}
+		})
+	}
+}
+
 // inquire24 looks back a day. What it does not find is no proof after that.
 func TestInquire_ByTransIDProvesNothingAfterADay(t *testing.T) {
 	t.Parallel()

@@ -204,6 +204,7 @@ func kindOf(r reply) (payment.Kind, error) {
 // pending, and so is inquired about.
 func notified(r reply, kind payment.Kind) payment.Result {
 	result := payment.Result{Ref: r.get("XID"), Refs: r.refs(), Code: string(r.code()), Totals: r.totals()}
+	result.Amount, _ = r.minor("Amount") // of a step that failed, too: it tells which
 	v := r.judge()
 	switch v.class {
 	case success:
@@ -223,7 +224,7 @@ func notified(r reply, kind payment.Kind) payment.Result {
 // confirmed returns the result of a notify with code 00000000. The amounts must
 // bear it out.
 func confirmed(r reply, kind payment.Kind, result payment.Result) payment.Result {
-	moved, _ := r.minor("Amount")
+	moved := result.Amount
 	result.Status = payment.Approved
 	switch {
 	case kind == payment.Authorize:

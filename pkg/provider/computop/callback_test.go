@@ -254,6 +254,10 @@ func TestParseCallback_Kinds(t *testing.T) {
 			map[string]string{"Status": "FAILED", "Code": "22529999"}, payment.Authorize, payment.Pending, 0,
 		},
 		"another step was active": {map[string]string{"Status": "FAILED", "Code": "22520062"}, payment.Authorize, payment.Pending, 0},
+		"a failed refund": {
+			map[string]string{"Status": "FAILED", "Code": "22520954", "NotificationType": "CreditNotification", "Amount": "1500"},
+			payment.Refund, payment.Failed, 1500,
+		},
 		"a failure for its amount": {
 			map[string]string{"Status": "FAILED", "Code": "22520067", "NotificationType": "CaptureNotification"}, payment.Capture, payment.Failed, 0,
 		},

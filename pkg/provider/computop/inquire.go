@@ -98,9 +98,19 @@ type finding struct {
 
 func (f finding) result(s payment.Status, amount int64) payment.Result {
 	return payment.Result{
-		Status: s, Amount: amount, Ref: f.answer.get("XID"), Refs: f.answer.refs(), Totals: &f.totals,
+		Status: s, Amount: amount, Ref: f.ref(s), Refs: f.answer.refs(), Totals: &f.totals,
 		Code: string(f.answer.code()),
 	}
+}
+
+// ref returns the operation's id. The XID of an inquiry is that of the last step that
+// stands: a follow-up's own only if it took effect.
+func (f finding) ref(s payment.Status) string {
+	op := f.call.Operation
+	if op.Kind == payment.Authorize || (s == payment.Approved && op.Ref == "") {
+		return f.answer.get("XID")
+	}
+	return op.Ref
 }
 
 func (f finding) failed(why payment.Reason) payment.Result {
