@@ -84,7 +84,8 @@ func TestChaos_AtMoneyDurability(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs the real programs")
 	}
-	testkit.Postgres(t)                                                                                               // or the test is skipped
+	// Without a database the test is skipped.
+	testkit.Postgres(t)
 	cmd := exec.CommandContext(t.Context(), filepath.Join(binaries(t), "payctl"), "chaos", "--durability", bus.Money, //nolint:gosec // our own program
 		"--payments", "30", "--faults", "net-latency,broker", "--storm", "12s", "--json")
 	var stdout, stderr bytes.Buffer

@@ -5,11 +5,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/payloom/payloom/pkg/bus"
 	"github.com/payloom/payloom/pkg/projection"
@@ -96,20 +98,38 @@ func mustUp(t *testing.T) *compose.Installation {
 	return i
 }
 
-// load drives payments, round after round, until it is told to finish.
+// load drives payments until it is told to finish, in several queues: each begins
+// another round only when the last payment of its own has ended, and one payment
+// may wait for minutes for what a dead client had in hand.
 type load struct {
-	env      demo.Env
-	finish   atomic.Bool
-	through  atomic.Int64 // payments that ended as they must
+	env     demo.Env
+	finish  atomic.Bool
+	through atomic.Int64 // payments that ended as they must
+
+	mu       sync.Mutex
 	outcomes []demo.Outcome
 }
 
+// queues is in how many queues payments are driven.
+const queues = 8
+
 func (l *load) run(ctx context.Context) error {
+	var all errgroup.Group
+	for range queues {
+		all.Go(func() error { return l.rounds(ctx) })
+	}
+	return all.Wait()
+}
+
+// rounds drives every plain scenario, round after round.
+func (l *load) rounds(ctx context.Context) error {
 	for !l.finish.Load() {
 		r, err := demo.Run(ctx, l.env, demo.Options{
-			Payments: 60, Concurrency: atOnce, Patience: patience, Plain: true, Progress: func(n int) { l.through.Add(int64(n)) },
+			Payments: 1, Concurrency: atOnce / queues, Patience: patience, Plain: true, Progress: func(n int) { l.through.Add(int64(n)) },
 		})
+		l.mu.Lock()
 		l.outcomes = append(l.outcomes, r.Outcomes...)
+		l.mu.Unlock()
 		if err != nil {
 			return err
 		}

@@ -75,8 +75,8 @@ func (p *Problem) Error() string {
 	return text
 }
 
-// again tells whether the same request may fare better.
-func (p *Problem) again() bool {
+// Again tells whether the same request may fare better.
+func (p *Problem) Again() bool {
 	return p.Status == http.StatusTooManyRequests || p.Status == http.StatusConflict || p.Status >= http.StatusInternalServerError
 }
 
@@ -149,7 +149,7 @@ func (c *Client) Send(ctx context.Context, path, key string, body any) (Accepted
 		if err == nil && c.OnAccepted != nil {
 			return out, c.OnAccepted(key, out)
 		}
-		if err == nil || ctx.Err() != nil || refused && !p.again() {
+		if err == nil || ctx.Err() != nil || refused && !p.Again() {
 			return out, err
 		}
 		c.failed(p)

@@ -2,6 +2,7 @@ package compose
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,5 +32,29 @@ func TestFile_GivesEveryClientItsKeysAlone(t *testing.T) {
 	}
 	if n := strings.Count(text, "keys-ca:"); n != 2 {
 		t.Errorf("the authorities' keys are named %d times, want by the job and as a volume only", n)
+	}
+}
+
+// TestPlan_SetsWhatTheFileReads: a variable that the file does not name would be set
+// for nothing.
+func TestPlan_SetsWhatTheFileReads(t *testing.T) {
+	t.Parallel()
+	const file = "../../../../docker-compose.yml"
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := &Installation{opts: Options{File: file}, dir: t.TempDir()}
+	if err := i.plan(); err != nil {
+		t.Fatal(err)
+	}
+	set := i.environ[len(os.Environ()):]
+	for _, line := range set {
+		if name, _, _ := strings.Cut(line, "="); !strings.Contains(string(text), "${"+name+":-") {
+			t.Errorf("%s is set, and the file does not read it", name)
+		}
+	}
+	if !slices.Contains(set, "TIME_SCALE=10") || !slices.Contains(set, "SETTLE_MOST=1m0s") {
+		t.Errorf("the simulator is as slow as providers are: %v", set)
 	}
 }

@@ -48,6 +48,9 @@ const (
 	patience = 4 * time.Minute
 	// apiKey is that of deployments/accounts.yaml, and known to everybody.
 	apiKey = "payloom-demo-key-for-this-machine-only"
+	// timeScale is how much faster than providers the simulator is. Paygate's second
+	// repeat of a notify comes after eight minutes: no suite waits for that.
+	timeScale = "10"
 	// simulatorPort is the port that deployments/accounts.yaml has.
 	simulatorPort = "8083"
 )
@@ -91,7 +94,7 @@ func (i *Installation) up(ctx context.Context) error {
 
 // plan chooses ports and writes the accounts with them.
 func (i *Installation) plan() error {
-	env := map[string]string{"SETTLE_MOST": SettleMost.String()}
+	env := map[string]string{"SETTLE_MOST": SettleMost.String(), "TIME_SCALE": timeScale}
 	var listeners []net.Listener // all at once, so that no port is given twice
 	defer func() {
 		for _, l := range listeners {

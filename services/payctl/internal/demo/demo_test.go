@@ -87,20 +87,28 @@ func TestCheckLines(t *testing.T) {
 		}
 		return all
 	}
+	stored := func(i int) func([]api.BatchLine) []api.BatchLine {
+		return func(l []api.BatchLine) []api.BatchLine { l[i].Status = "replayed"; return l }
+	}
 	tests := map[string]struct {
-		spoil func([]api.BatchLine) []api.BatchLine
-		err   error
+		spoil    func([]api.BatchLine) []api.BatchLine
+		repeated bool
+		err      error
 	}{
-		"as expected":             {func(l []api.BatchLine) []api.BatchLine { return l }, nil},
-		"a line without a result": {func(l []api.BatchLine) []api.BatchLine { return l[1:] }, ErrLost},
-		"a bad line taken":        {func(l []api.BatchLine) []api.BatchLine { l[6].Status = "accepted"; return l }, ErrWrong},
-		"a good line refused":     {func(l []api.BatchLine) []api.BatchLine { l[0].Status = "rejected"; return l }, ErrWrong},
-		"the wrong field named":   {func(l []api.BatchLine) []api.BatchLine { l[6].Errors[0].Field = "amount"; return l }, ErrWrong},
+		"as expected":                      {func(l []api.BatchLine) []api.BatchLine { return l }, false, nil},
+		"a line without a result":          {func(l []api.BatchLine) []api.BatchLine { return l[1:] }, false, ErrLost},
+		"a bad line taken":                 {func(l []api.BatchLine) []api.BatchLine { l[6].Status = "accepted"; return l }, false, ErrWrong},
+		"a good line refused":              {func(l []api.BatchLine) []api.BatchLine { l[0].Status = "rejected"; return l }, false, ErrWrong},
+		"the wrong field named":            {func(l []api.BatchLine) []api.BatchLine { l[6].Errors[0].Field = "amount"; return l }, false, ErrWrong},
+		"stored before, of one repeated":   {stored(0), true, nil},
+		"stored before, of the only one":   {stored(0), false, ErrWrong},
+		"a bad line was stored before":     {stored(6), true, ErrWrong},
+		"refused, of one that is repeated": {func(l []api.BatchLine) []api.BatchLine { l[0].Status = "rejected"; return l }, true, ErrWrong},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if err := checkLines(tt.spoil(good())); !errors.Is(err, tt.err) {
+			if err := checkLines(tt.spoil(good()), tt.repeated); !errors.Is(err, tt.err) {
 				t.Errorf("%v, want %v", err, tt.err)
 			}
 		})

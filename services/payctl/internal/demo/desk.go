@@ -149,13 +149,22 @@ func atECommPay(rule ecommpaysim.Rule) fault {
 	}
 }
 
+// coveredAttempts is under the keys of how many attempts to open a payment a fault
+// is planted: when somebody else's fault keeps the first from being sent, the
+// provider knows the payment by a later one.
+const coveredAttempts = 3
+
 // fault plants f for one payment.
 func (r *runner) fault(ctx context.Context, id string, f fault) error {
-	added, err := f(ctx, r.env, id)
-	if err != nil {
-		return fmt.Errorf("%w: plant a fault for %s: %w", ErrWrong, id, err)
+	var rules []int
+	for n := range coveredAttempts {
+		added, err := f(ctx, r.env, payment.AttemptKey(payment.ID(id), r.desk.separator, n+1))
+		if err != nil {
+			return fmt.Errorf("%w: plant a fault for %s: %w", ErrWrong, id, err)
+		}
+		rules = append(rules, added)
 	}
-	r.faults = append(r.faults, added)
+	r.faults = append(r.faults, rules)
 	return nil
 }
 
@@ -170,15 +179,28 @@ func (r *runner) checkFaults(ctx context.Context) error {
 		return fmt.Errorf("%w: read the faults: %w", ErrWrong, err)
 	}
 	var errs []error
-	for _, p := range all {
-		if slices.Contains(r.faults, p.id) && p.hits == 0 {
-			errs = append(errs, fmt.Errorf("%w: the fault %s never happened", ErrWrong, p.what))
+	for _, rules := range r.faults {
+		errs = append(errs, happened(all, rules))
+		for _, id := range rules {
+			errs = append(errs, r.desk.remove(ctx, id))
 		}
 	}
-	for _, id := range r.faults {
-		errs = append(errs, r.desk.remove(ctx, id))
-	}
 	return errors.Join(errs...)
+}
+
+// happened returns an error when none of a fault's rules was hit.
+func happened(all []planted, rules []int) error {
+	what := "that is gone"
+	for _, p := range all {
+		switch {
+		case !slices.Contains(rules, p.id):
+		case p.hits > 0:
+			return nil
+		case p.id == rules[0]:
+			what = p.what
+		}
+	}
+	return fmt.Errorf("%w: the fault %s never happened", ErrWrong, what)
 }
 
 // checkLedgers compares the provider's ledger with what was expected: each effect

@@ -2,9 +2,11 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/payloom/payloom/pkg/payment"
 	"github.com/payloom/payloom/pkg/provider/ecommpay/ecommpaysim"
@@ -114,11 +116,11 @@ func batch(ctx context.Context, r *runner) error {
 		}
 		all = append(all, p)
 	}
-	lines, err := r.env.API.SendBatch(ctx, r.name, all)
+	lines, repeated, err := r.sendBatch(ctx, all)
 	if err != nil {
 		return fmt.Errorf("%w: batch: %w", ErrWrong, err)
 	}
-	if err := checkLines(lines); err != nil {
+	if err := checkLines(lines, repeated); err != nil {
 		return err
 	}
 	for _, id := range r.ids {
@@ -129,15 +131,36 @@ func batch(ctx context.Context, r *runner) error {
 	return nil
 }
 
-// checkLines checks what became of each line of the batch.
-func checkLines(lines []api.BatchLine) error {
+// sendBatch sends a batch and, when it breaks off, sends it again under the same key,
+// as a client must: until every line has had its answer.
+func (r *runner) sendBatch(ctx context.Context, all []api.Payout) (lines []api.BatchLine, repeated bool, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, r.patience, ErrStuck)
+	defer cancel()
+	for {
+		lines, err = r.env.API.SendBatch(ctx, r.name, all)
+		if p, refused := errors.AsType[*api.Problem](err); err == nil || refused && !p.Again() {
+			return lines, repeated, err
+		}
+		repeated = true
+		select {
+		case <-ctx.Done():
+			return nil, repeated, errors.Join(context.Cause(ctx), err)
+		case <-time.After(reloadPause):
+		}
+	}
+}
+
+// checkLines checks what became of each line of the batch. Of one that was repeated
+// some lines had been stored before.
+func checkLines(lines []api.BatchLine, repeated bool) error {
 	if len(lines) != batchLines {
 		return fmt.Errorf("%w: the batch has %d results, must have %d", ErrLost, len(lines), batchLines)
 	}
 	for _, l := range lines {
 		field := badLines()[l.Line]
 		named := slices.Contains(l.Errors, api.BatchFault{Field: field})
-		if want := either(field == "", "accepted", "rejected"); l.Status != want || field != "" && !named {
+		before := repeated && field == "" && l.Status == "replayed"
+		if want := either(field == "", "accepted", "rejected"); !before && l.Status != want || field != "" && !named {
 			return fmt.Errorf("%w: line %d of the batch is %s (%+v), must be %s %s", ErrWrong, l.Line, l.Status, l.Errors, want, field)
 		}
 	}

@@ -24,7 +24,7 @@ type runner struct {
 	ids      []string
 	requests int
 	attempts map[string]int      // at opening a payment; see know
-	faults   []int               // ids of the rules that were added
+	faults   [][]int             // ids of the rules that were added, those of one fault together
 	expected map[string][]effect // by payment
 }
 
