@@ -61,7 +61,7 @@ images-offline: ## the same, and stand-ins for NATS and Postgres, where no image
 
 .PHONY: demo-compose
 demo-compose: build ## the demo against the containers, one broker node killed in its middle
-	eval "$$(scripts/compose-images.sh $(VERSION) $(SERVICES))" && bin/payctl demo --compose docker-compose.yml
+	images=$$(scripts/compose-images.sh $(VERSION) $(SERVICES)) && eval "$$images" && bin/payctl demo --compose docker-compose.yml
 
 
 .PHONY: test

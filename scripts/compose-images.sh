@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the images that docker-compose.yml needs, and prints the variables that name them:
-#   eval "$(scripts/compose-images.sh VERSION SERVICE...)"
+#   images=$(scripts/compose-images.sh VERSION SERVICE...) && eval "$images"
 # From the usual ones where they can be had; else stand-ins, see images-offline.sh. Without
 # services only NATS and Postgres are seen to.
 set -euo pipefail

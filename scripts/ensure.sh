@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes sure that what the tests need is on this machine. Says nothing when it is.
+# Makes sure that what the tests need is on this machine, or, with arguments, that the
+# programs named are, by packages of their names. Says nothing when they are.
 # Installs with apt-get as root; otherwise prints the line that does.
 set -euo pipefail
 
@@ -20,15 +21,20 @@ have_compiler() { # the race detector links with it
 	command -v "$(go env CC)" >/dev/null
 }
 
-have_postgres || missing+=(postgresql)
-have_browser || missing+=(chromium fonts-liberation)
-have_compiler || missing+=(gcc libc6-dev)
-[ "$(id -u)" != 0 ] || command -v setpriv >/dev/null || missing+=(util-linux) # Postgres refuses to run as root
+if [ $# = 0 ]; then
+	have_postgres || missing+=(postgresql)
+	have_browser || missing+=(chromium fonts-liberation)
+	have_compiler || missing+=(gcc libc6-dev)
+	[ "$(id -u)" != 0 ] || command -v setpriv >/dev/null || missing+=(util-linux) # Postgres refuses to run as root
+fi
+for program in "$@"; do
+	command -v "$program" >/dev/null || missing+=("$program")
+done
 
 [ ${#missing[@]} = 0 ] && exit
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-	echo "ensure: the tests need ${missing[*]}; on Debian or Ubuntu:" >&2
+	echo "ensure: this needs ${missing[*]}; on Debian or Ubuntu:" >&2
 	echo "    sudo apt-get install --no-install-recommends ${missing[*]}" >&2
 	exit 1
 fi

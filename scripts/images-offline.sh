@@ -17,12 +17,15 @@ trap 'rm -rf "$work"' EXIT
 export DOCKER_BUILDKIT=0 CGO_ENABLED=0
 
 say() { echo "images-offline: $*" >&2; }
-has() { docker image inspect "$1" >/dev/null 2>&1; }
+
+# What NATS and Postgres are made of. An image that was made of something else is made anew.
+stamp=$(cat scripts/images-offline.sh deployments/offline/* <(grep nats-server services/go.mod) | sha256sum | cut -c1-16)
+has() { [ "$(docker image inspect -f '{{index .Config.Labels "payloom.stamp"}}' "$1" 2>/dev/null)" = "$stamp" ]; }
 
 # debian makes the root file system of Postgres and of the NATS image's health check.
 debian() {
 	test -e "$root" && return
-	command -v debootstrap >/dev/null || { say "debootstrap is missing: apt-get install debootstrap"; exit 1; }
+	scripts/ensure.sh debootstrap >&2
 	say "debootstrap $suite, once; its result is kept in $root"
 	debootstrap --variant=minbase --include=postgresql,busybox-static,ca-certificates "$suite" "$work/root" >"$work/log" 2>&1 || { tail "$work/log" >&2; exit 1; }
 	rm -rf "$work/root"/var/cache/apt/archives/*.deb "$work/root"/var/lib/apt/lists/* "$work/root"/usr/share/{doc,man,locale}
@@ -37,7 +40,7 @@ postgres() {
 	mkdir "$work/postgres"
 	cp deployments/offline/* "$work/postgres"
 	docker import "$root" payloom-offline/debian-postgres >/dev/null
-	docker build -q --build-arg BASE=payloom-offline/debian-postgres -t "$postgres_image" "$work/postgres" >/dev/null
+	docker build -q --label payloom.stamp="$stamp" --build-arg BASE=payloom-offline/debian-postgres -t "$postgres_image" "$work/postgres" >/dev/null
 	say "$postgres_image"
 }
 
@@ -49,7 +52,7 @@ nats() {
 	tar -C "$work/nats" --strip-components=2 -xf "$root" ./bin/busybox 2>/dev/null || tar -C "$work/nats" --strip-components=3 -xf "$root" ./usr/bin/busybox
 	mv "$work/nats/busybox" "$work/nats/wget" # one of its applets, for the health check
 	printf 'FROM scratch\nCOPY nats-server wget /bin/\nENV PATH=/bin\nENTRYPOINT ["/bin/nats-server"]\n' >"$work/nats/Dockerfile"
-	docker build -q -t "$nats_image" "$work/nats" >/dev/null
+	docker build -q --label payloom.stamp="$stamp" -t "$nats_image" "$work/nats" >/dev/null
 	say "$nats_image"
 }
 

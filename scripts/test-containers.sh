@@ -8,7 +8,8 @@ if ! docker version >/dev/null 2>&1; then
 	echo "test-containers: SKIPPED: there is no docker daemon here, so that NO IMAGE WAS TESTED" >&2
 	exit 0
 fi
-eval "$(scripts/compose-images.sh "$@")"
+images=$(scripts/compose-images.sh "$@") # on its own line: a failure within eval would go unnoticed
+eval "$images"
 # The reaper of testcontainers is an image, too. Without it a test run that is killed leaves its containers.
 case $NATS_IMAGE in payloom-offline/*) export TESTCONTAINERS_RYUK_DISABLED=true ;; esac
 TEST_NATS_IMAGE=$NATS_IMAGE TEST_POSTGRES_IMAGE=$POSTGRES_IMAGE go test -count=1 -timeout 5m ./services/payctl/e2e/images/...

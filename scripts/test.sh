@@ -14,7 +14,7 @@ leftovers() { # process ids, one per line; none where there is no /proc
 result=0
 env "$mark" TESTKIT_REQUIRE=1 go test "$@" || result=$?
 
-for _ in $(seq 50); do # a stopping server may take a moment
+for _ in $(seq 150); do # a stopping server may take a moment
 	[ -z "$(leftovers)" ] && break
 	sleep 0.1
 done

@@ -3,7 +3,6 @@ package pgbox
 import (
 	"errors"
 	"io"
-	"os"
 	"os/exec"
 	"strconv"
 	"syscall"
@@ -28,7 +27,7 @@ type guard struct {
 func newGuard(pid int, dir string) (*guard, error) {
 	cmd := exec.Command("/bin/sh", "-c", guardScript, "sh", strconv.Itoa(pid), dir) //nolint:noctx // it is for when this process, and every context in it, has ended
 	cmd.Dir = "/"
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
+	cmd.Env = bare()
 	// Whoever kills our group must not kill the guard with it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	hold, err := cmd.StdinPipe()

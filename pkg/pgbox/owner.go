@@ -51,7 +51,7 @@ func ownerOf(u *osuser.User) (*owner, error) {
 // variables such as PGPORT must not reach it.
 func (o *owner) command(ctx context.Context, program string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC"}
+	cmd.Env = bare("LC_ALL=C", "TZ=UTC")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: o.credential}
 	return cmd
 }

@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -55,9 +56,9 @@ const (
 	simulatorPort = "8083"
 )
 
-// Up starts everything on free ports, under a project name of its own, and returns
-// when all of it is healthy. The images must be there. What was started is taken
-// down when it fails.
+// Up starts everything on free ports and returns when all of it is healthy. The
+// images must be there. The project has a name of its own, or the one that compose
+// itself is told by COMPOSE_PROJECT_NAME. What was started is taken down when it fails.
 func Up(ctx context.Context, o Options) (*Installation, error) {
 	if o.Note == nil {
 		o.Note = func(string) {}
@@ -66,7 +67,7 @@ func Up(ctx context.Context, o Options) (*Installation, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := &Installation{opts: o, command: command, project: "payloom-" + strings.ToLower(rand.Text()[:8])}
+	i := &Installation{opts: o, command: command, project: projectName()}
 	if i.dir, err = os.MkdirTemp("", "payloom-compose-"); err != nil {
 		return nil, err
 	}
@@ -74,6 +75,10 @@ func Up(ctx context.Context, o Options) (*Installation, error) {
 		return nil, errors.Join(err, i.Down(context.WithoutCancel(ctx)))
 	}
 	return i, nil
+}
+
+func projectName() string {
+	return cmp.Or(os.Getenv("COMPOSE_PROJECT_NAME"), "payloom-"+strings.ToLower(rand.Text()[:8]))
 }
 
 func (i *Installation) up(ctx context.Context) error {

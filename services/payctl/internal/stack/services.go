@@ -9,6 +9,7 @@ import (
 
 	"github.com/payloom/payloom/pkg/bus"
 	"github.com/payloom/payloom/pkg/payment"
+	"github.com/payloom/payloom/pkg/pgbox"
 )
 
 // The services, by the names of their programs.
@@ -206,8 +207,19 @@ func (s *Stack) Metrics() []string {
 // LogFile returns where a service's log lines go.
 func (s *Stack) LogFile(name string) string { return filepath.Join(s.LogDir(), name+".log") }
 
-// environ returns what a service is told: nothing of our own environment but
-// where programs, homes and temporary files are.
+// inherited is what services are told of our own environment: where programs, homes
+// and temporary files are, what is logged and traced, and the mark of a test run.
+func inherited() map[string]string {
+	env := map[string]string{}
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "LOG_LEVEL", "OTEL_EXPORTER_OTLP_ENDPOINT", pgbox.RunMark} {
+		if v, ok := os.LookupEnv(name); ok {
+			env[name] = v
+		}
+	}
+	return env
+}
+
+// environ returns what a service is told.
 func (s *Stack) environ(program, name string, admin int) ([]string, error) {
 	broker, database, err := s.waysOf(program, name)
 	if err != nil {
@@ -222,20 +234,12 @@ func (s *Stack) environ(program, name string, admin int) ([]string, error) {
 	if program != Simulator {
 		env["PAYLOOM_DATA_KEYS"] = s.dataKeys()
 	}
-	for _, inherited := range []string{"PATH", "HOME", "TMPDIR", "LOG_LEVEL", "OTEL_EXPORTER_OTLP_ENDPOINT"} {
-		if v, ok := os.LookupEnv(inherited); ok {
-			env[inherited] = v
-		}
-	}
-	for k, v := range s.opts.Env {
-		env[k] = v
-	}
+	maps.Copy(env, inherited())
+	maps.Copy(env, s.opts.Env)
 	if port, ok := s.listen[name]; ok {
 		env["HTTP_ADDR"] = local(port)
 	}
-	for k, v := range s.own(program) {
-		env[k] = v
-	}
+	maps.Copy(env, s.own(program))
 	if program == Tracker || program == Sender {
 		env["DATABASE_URL"] = database
 	}

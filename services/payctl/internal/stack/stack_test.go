@@ -21,6 +21,7 @@ import (
 	"github.com/payloom/payloom/pkg/account"
 	"github.com/payloom/payloom/pkg/bus"
 	"github.com/payloom/payloom/pkg/payment"
+	"github.com/payloom/payloom/pkg/pgbox"
 	"github.com/payloom/payloom/pkg/testkit"
 	"github.com/payloom/payloom/services/internal/providers"
 )
@@ -277,6 +278,20 @@ func TestWriteAccounts_IsAFileThatServicesTake(t *testing.T) {
 	text, err := os.ReadFile(s.AccountsFile())
 	if err != nil || strings.Contains(string(text), s.APIKey()) || strings.Contains(string(text), s.secrets["computop-mac"]) {
 		t.Errorf("the file shows a secret, or %v", err)
+	}
+}
+
+// TestInherited_TheMarkOfATestRun: what a run leaves behind is known by it. Nothing
+// else of the environment reaches services unasked.
+func TestInherited_TheMarkOfATestRun(t *testing.T) {
+	t.Setenv(pgbox.RunMark, "1.2")
+	t.Setenv("NATS_URL", "nats://somebody.example")
+	env := inherited()
+	if env[pgbox.RunMark] != "1.2" {
+		t.Errorf("the mark is %q", env[pgbox.RunMark])
+	}
+	if _, ok := env["NATS_URL"]; ok {
+		t.Error("services hear of our broker")
 	}
 }
 
