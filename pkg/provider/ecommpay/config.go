@@ -29,7 +29,20 @@ type Config struct {
 	// https.
 	Live bool
 	HTTP provider.HTTPConfig
+	// Data is for List. Its zero value is an account without the right to.
+	Data DataConfig
 }
+
+// DataConfig is access to the Data API, which is given to a user of the Dashboard and
+// not to a project. All of it is there, or none.
+type DataConfig struct {
+	BaseURL string // DefaultDataURL, or a simulator's
+	Token   conf.Secret
+	Secret  conf.Secret // the token's own
+}
+
+// DefaultDataURL is the Data API.
+const DefaultDataURL = "https://data.ecommpay.com/v1"
 
 // Key is one secret and the name an operator knows it by.
 type Key struct {
@@ -40,7 +53,10 @@ type Key struct {
 // ErrConfig is what all errors of Validate wrap.
 var ErrConfig = errors.New("ecommpay: bad configuration")
 
-var endpointPattern = regexp.MustCompile(`^[0-9A-Za-z_-]{1,64}$`)
+var (
+	endpointPattern = regexp.MustCompile(`^[0-9A-Za-z_-]{1,64}$`)
+	tokenPattern    = regexp.MustCompile(`^[0-9A-Za-z]+$`)
+)
 
 // Validate reports every field that is wrong, by name. It shows no secret.
 func (c Config) Validate() error {
@@ -68,7 +84,25 @@ func (c Config) Validate() error {
 	if !endpointPattern.MatchString(c.EndpointKey) {
 		bad("EndpointKey", "must match %s", endpointPattern)
 	}
+	if c.Data != (DataConfig{}) {
+		c.checkData(bad)
+	}
 	return errors.Join(errs...)
+}
+
+func (c Config) checkData(bad func(field, format string, args ...any)) {
+	if err := c.checkURL(c.Data.BaseURL); err != nil {
+		bad("Data.BaseURL", "%v", err)
+	}
+	switch {
+	case c.Data.Token == "":
+		bad("Data.Token", "is empty")
+	case !tokenPattern.MatchString(c.Data.Token.Reveal()):
+		bad("Data.Token", "must be letters and digits")
+	}
+	if c.Data.Secret == "" {
+		bad("Data.Secret", "is empty")
+	}
 }
 
 // checkURL checks an address that others are made from. A semicolon in it would
@@ -87,4 +121,8 @@ func (c Config) callbackURL() string {
 
 func (c Config) endpoint(path string) string {
 	return strings.TrimSuffix(c.BaseURL, "/") + path
+}
+
+func (c Config) dataEndpoint(path string) string {
+	return strings.TrimSuffix(c.Data.BaseURL, "/") + path
 }

@@ -45,6 +45,11 @@ func TestConfig_Validate(t *testing.T) {
 		"plain http where money is real":   {func(c *ecommpay.Config) { c.Live, c.BaseURL = true, "http://gate.example" }, "BaseURL"},
 		"callbacks by http where it is so": {func(c *ecommpay.Config) { c.Live, c.PublicURL = true, "http://orc.example" }, "PublicURL"},
 		"an endpoint key with a slash":     {func(c *ecommpay.Config) { c.EndpointKey = "a/b" }, "EndpointKey"},
+		"a listing without address":        {func(c *ecommpay.Config) { *c = withData(*c); c.Data.BaseURL = "" }, "Data.BaseURL"},
+		"a listing by http where it is so": {func(c *ecommpay.Config) { *c = withData(*c); c.Live, c.Data.BaseURL = true, "http://data.example" }, "Data.BaseURL"},
+		"a listing without token":          {func(c *ecommpay.Config) { *c = withData(*c); c.Data.Token = "" }, "Data.Token"},
+		"a token with a semicolon":         {func(c *ecommpay.Config) { *c = withData(*c); c.Data.Token = "canary;" }, "Data.Token"},
+		"a listing without secret":         {func(c *ecommpay.Config) { *c = withData(*c); c.Data.Secret = "" }, "Data.Secret"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -52,7 +57,7 @@ func TestConfig_Validate(t *testing.T) {
 			cfg := testConfig(ecommpay.DefaultBaseURL)
 			tc.change(&cfg)
 			err := cfg.Validate()
-			if !errors.Is(err, ecommpay.ErrConfig) || !strings.Contains(err.Error(), tc.field+" ") || strings.Count(err.Error(), "\n") > 0 {
+			if !errors.Is(err, ecommpay.ErrConfig) || !strings.Contains(err.Error(), tc.field+" ") || strings.ContainsAny(err.Error(), "\n;") {
 				t.Errorf("error %v", err)
 			}
 		})
@@ -60,6 +65,7 @@ func TestConfig_Validate(t *testing.T) {
 	for name, change := range map[string]func(*ecommpay.Config){
 		"as it is":                   func(*ecommpay.Config) {},
 		"live":                       func(c *ecommpay.Config) { c.Live, c.PublicURL = true, "https://orc.example:8443/x/" },
+		"with a listing":             func(c *ecommpay.Config) { *c = withData(*c); c.Live = true },
 		"plain http for a simulator": func(c *ecommpay.Config) { c.BaseURL, c.PublicURL = "http://127.0.0.1:8080/", "http://127.0.0.1:1" },
 	} {
 		cfg := testConfig(ecommpay.DefaultBaseURL)
@@ -76,7 +82,8 @@ func TestNoSecretIsPrinted(t *testing.T) {
 	d := newDesk(t)
 	d.answer(payoutPath, 400, `{"status":"error","code":"canary-answer","message":"canary-answer"}`)
 	d.answer(statusPath, 200, `{"payment":{"id":"canary-answer","status":"canary-answer"}}`)
-	cfg := testConfig(d.URL)
+	cfg := withData(testConfig(d.URL))
+	d.answer(listingPath, 200, `{"operations":["canary-answer"]}`)
 	client, parser := mustClient(t, cfg), mustParser(t, cfg)
 	call := started(t, 0).call()
 	b := call.Command.Beneficiary
@@ -85,17 +92,18 @@ func TestNoSecretIsPrinted(t *testing.T) {
 	_, inquiry := client.Inquire(t.Context(), call)
 	b.Address, b.AccountNumber = "canary;", "+canary"
 	_, rejected := client.Submit(t.Context(), call)
+	_, listing := client.List(t.Context(), listedFrom, listedFrom)
 	_, forged := parser.ParseCallback(nil, []byte(`{"canary":"canary","signature":"canary"}`))
 	bad := cfg
 	bad.Secrets = []ecommpay.Key{key("1", secret), key("2", "")}
 	_, invalid := ecommpay.New(bad)
 	for name, v := range map[string]any{
 		"client": client, "parser": parser, "config": cfg, "unknown": unknown, "inquiry": inquiry, "rejected": rejected,
-		"forged": forged, "invalid": invalid,
+		"forged": forged, "invalid": invalid, "listing": listing,
 	} {
 		text, _ := json.Marshal(v)
 		all := string(text) + fmt.Sprintf("%v %+v %#v %s %q %x", v, v, v, v, v, v)
-		for _, leak := range []string{secret, "canary", "Signature", fmt.Sprintf("%x", secret), fmt.Sprintf("%x", "canary")} {
+		for _, leak := range []string{secret, dataToken, dataSecret, "canary", "Signature", fmt.Sprintf("%x", secret), fmt.Sprintf("%x", "canary")} {
 			if strings.Contains(all, leak) {
 				t.Errorf("%s shows %q: %s", name, leak, all)
 			}

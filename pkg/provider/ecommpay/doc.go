@@ -6,6 +6,8 @@
 //	inquiry   POST /v2/payment/status, by payment id
 //	          POST /v2/payment/status/request, by request id: for requests that
 //	          were accepted and came to nothing
+//	listing   POST /operations/get, of the Data API, which has an address, a token
+//	          and a secret of its own
 //
 // What the package holds on to:
 //
@@ -22,6 +24,8 @@
 //     first one. It is believed only when an inquiry finds nothing either.
 //   - The signature does not tell apart messages with a semicolon in a value. No
 //     semicolon is sent, and a callback that holds one changes nothing by itself.
+//   - A listing is believed for ids and times, whose names the documentation has. What
+//     an operation did to money is asked by its payment id.
 //   - A callback that tells of an error speaks of a request, and there may have
 //     been several with one payment_id. Only an inquiry tells what it means.
 //

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/payloom/payloom/pkg/conf"
 	"github.com/payloom/payloom/pkg/payment"
 	"github.com/payloom/payloom/pkg/provider"
 	"github.com/payloom/payloom/pkg/provider/ecommpay/gate"
@@ -16,12 +17,14 @@ import (
 type Client struct {
 	cfg    Config
 	http   *provider.HTTPClient
+	data   *provider.HTTPClient // for the Data API, which takes its time
 	parser *Parser
 }
 
 var (
 	_ provider.Provider         = (*Client)(nil)
 	_ provider.Bookkeeper       = (*Client)(nil)
+	_ provider.Lister           = (*Client)(nil)
 	_ provider.CallbackVerifier = (*Client)(nil)
 	_ provider.CallbackParser   = (*Parser)(nil)
 )
@@ -33,7 +36,7 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{cfg: cfg, http: provider.NewHTTPClient(cfg.HTTP), parser: parser}, nil
+	return &Client{cfg: cfg, http: provider.NewHTTPClient(cfg.HTTP), data: provider.NewHTTPClient(patient(cfg.HTTP)), parser: parser}, nil
 }
 
 // Format writes the project's number for every verb: the fields hold secrets.
@@ -58,7 +61,7 @@ func unsupported(format string, args ...any) *provider.Error {
 	return e
 }
 
-// request is one call to the Gate.
+// request is one call to the Gate, or to the Data API.
 type request struct {
 	operation string // for errors and spans
 	path      string
@@ -66,18 +69,24 @@ type request struct {
 	place     gate.Place // of the signature
 }
 
-// post signs r and sends it, and returns the HTTP answer, beside an error too.
+// post signs r and sends it to the Gate, and returns the HTTP answer, beside an error
+// too.
 func (c *Client) post(ctx context.Context, r request) (provider.Answer, error) {
+	return r.send(ctx, c.http, c.cfg.endpoint(r.path), c.cfg.Secrets[0].Secret)
+}
+
+// send is post to any address, under any secret.
+func (r request) send(ctx context.Context, by *provider.HTTPClient, url string, secret conf.Secret) (provider.Answer, error) {
 	raw, err := encode(r.body)
 	if err != nil {
 		return provider.Answer{}, provider.Reject(payment.ReasonInvalid, "%s: cannot be encoded", r.operation)
 	}
-	body, err := gate.Seal(c.cfg.Secrets[0].Secret.Reveal(), raw, r.place)
+	body, err := gate.Seal(secret.Reveal(), raw, r.place)
 	if err != nil {
 		return provider.Answer{}, provider.Reject(payment.ReasonInvalid, "%s: %w", r.operation, err)
 	}
-	return c.http.Post(ctx, provider.HTTPRequest{
-		Operation: r.operation, URL: c.cfg.endpoint(r.path), ContentType: "application/json",
+	return by.Post(ctx, provider.HTTPRequest{
+		Operation: r.operation, URL: url, ContentType: "application/json",
 		Header: http.Header{"Accept": {"application/json"}}, Body: body,
 	})
 }

@@ -17,6 +17,7 @@ const (
 	OpPayout        Op = "payout"
 	OpStatus        Op = "status"
 	OpRequestStatus Op = "request_status"
+	OpOperations    Op = "operations" // of the Data API
 
 	OpCallbackProcessing Op = "callback_processing" // an intermediate one
 	OpCallbackSuccess    Op = "callback_success"
@@ -29,12 +30,13 @@ const (
 // maxBody bounds a request, in bytes.
 const maxBody = 64 << 10
 
-// routes are the Gate's endpoints and the control interface.
+// routes are the endpoints of the Gate and of the Data API, and the control interface.
 func (s *Simulator) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v2/payment/wallet/{method}/payout", s.serve(OpPayout, s.payout))
 	mux.HandleFunc("POST /v2/payment/status", s.serve(OpStatus, s.status))
 	mux.HandleFunc("POST /v2/payment/status/request", s.serve(OpRequestStatus, s.requestStatus))
+	mux.HandleFunc("POST /v1/operations/get", s.serve(OpOperations, s.operations))
 	s.controlRoutes(mux)
 	return mux
 }

@@ -53,6 +53,9 @@ type Project struct {
 	Secret string
 	// CallbackURL serves payouts whose request names none; may be empty.
 	CallbackURL string
+	// Token and TokenSecret open the Data API for this project; empty: nobody may list
+	// its operations.
+	Token, TokenSecret string
 }
 
 // Layout is how the members of a callback are arranged.
@@ -111,7 +114,15 @@ func (c Config) validate() error {
 		bad("Script: %w", err)
 	}
 	seen := map[int64]bool{}
+	tokens := map[string]string{}
 	for i, p := range c.Projects {
+		if (p.Token == "") != (p.TokenSecret == "") {
+			bad("Projects[%d]: Token and TokenSecret go together", i)
+		}
+		if other, known := tokens[p.Token]; known && other != p.TokenSecret {
+			bad("Projects[%d]: the Token is there with another TokenSecret", i)
+		}
+		tokens[p.Token] = p.TokenSecret
 		if p.ID <= 0 {
 			bad("Projects[%d]: ID must be positive", i)
 		}

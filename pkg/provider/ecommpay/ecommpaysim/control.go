@@ -146,6 +146,33 @@ func (s *Simulator) Correct(project int64, paymentID string, amount int64, curre
 	return err
 }
 
+// PayByHand pays out as somebody in the Dashboard does: under an id of their own choice,
+// at once, and without telling anybody. Errors wrap ErrNoProject and ErrStage.
+func (s *Simulator) PayByHand(project int64, paymentID string, amount int64, currency string) (Payout, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known, ok := s.projects[project]
+	switch {
+	case !ok:
+		return Payout{}, ErrNoProject
+	case amount <= 0 || !currencyPattern.MatchString(currency):
+		return Payout{}, fmt.Errorf("%w: amount or currency", simkit.ErrBadInput)
+	case s.book.payments[paymentKey{project, paymentID}] != nil:
+		return Payout{}, ErrStage
+	}
+	p := &payment{
+		project: known, id: paymentID, amount: amount, currency: currency, account: "9100000000", customerID: "dashboard",
+		created: s.cfg.Now(), status: "processing", stage: StageProcessing,
+	}
+	s.number(p)
+	s.register(p)
+	s.succeed(p)
+	return p.public(), nil
+}
+
+// ErrNoProject says that there is no such project.
+var ErrNoProject = fmt.Errorf("ecommpaysim: no such project: %w", simkit.ErrNotFound)
+
 var actions = simkit.Set(ActSucceed, ActDecline, ActReverse, ActTakeBack, ActForget, ActResend, ActForge, ActDuplicate)
 
 // SetLatency makes every call take at least d, real time.

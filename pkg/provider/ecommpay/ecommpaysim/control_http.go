@@ -1,6 +1,7 @@
 package ecommpaysim
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -18,6 +19,7 @@ func (s *Simulator) controlRoutes(mux *http.ServeMux) {
 	c.Route("GET", "/ledger", s.controlLedger)
 	c.Route("GET", "/payments", s.controlPayouts)
 	c.Route("GET", "/payments/{payment_id}", s.controlPayout)
+	c.Route("POST", "/payments/{payment_id}/pay-by-hand", s.controlPayByHand)
 	c.Route("POST", "/payments/{payment_id}/{action}", s.controlAct)
 	c.Route("GET", "/script", func(*http.Request) (any, error) { return s.Script(), nil })
 	c.Route("POST", "/script", s.controlSetScript)
@@ -70,6 +72,17 @@ func (s *Simulator) controlAct(r *http.Request) (any, error) {
 		return nil, err
 	}
 	return s.Act(project, r.PathValue("payment_id"), Action(r.PathValue("action")), r.URL.Query().Get("code"))
+}
+
+// controlPayByHand takes ?project=&amount=&currency=, INR when there is none.
+func (s *Simulator) controlPayByHand(r *http.Request) (any, error) {
+	project, err := projectOf(r)
+	amount, err2 := simkit.Count(r, "amount")
+	if err := errors.Join(err, err2); err != nil {
+		return nil, err
+	}
+	currency := cmp.Or(r.URL.Query().Get("currency"), "INR")
+	return s.PayByHand(project, r.PathValue("payment_id"), int64(amount), currency)
 }
 
 func (s *Simulator) controlSetScript(r *http.Request) (any, error) {

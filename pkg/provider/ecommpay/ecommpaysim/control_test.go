@@ -84,6 +84,8 @@ func TestControl_Refuses(t *testing.T) {
 		"POST /payments/done/decline?code=x": 400, "GET /payments/nobody": 404, "GET /payments?skip=-1": 400,
 		"GET /ledger?after=x": 400, "GET /payments/done?project=x": 400, "POST /payments/done/succeed?project=x": 400,
 		"POST /rules": 400, "POST /script": 400, "POST /latency": 400, "DELETE /rules/7": 404, "PUT /stats": 405,
+		"POST /payments/done/pay-by-hand?project=197&amount=500": 409, "POST /payments/by-hand/pay-by-hand?project=5&amount=500": 404,
+		"POST /payments/by-hand/pay-by-hand?project=197": 400, "POST /payments/by-hand/pay-by-hand?project=197&amount=5&currency=EUR": 400,
 	} {
 		method, path, _ := strings.Cut(path, " ")
 		if got := r.control(method, path, "", nil); got != want {

@@ -1,5 +1,6 @@
 // Package ecommpaysim plays ECommPay's Gate with payouts to Amazon Pay wallets at
-// the wire: the endpoints a merchant calls and the callbacks it gets.
+// the wire: the endpoints a merchant calls and the callbacks it gets, and the Data
+// API's listing of operations.
 //
 // It shares the codec with the client it is there to test and nothing else. Which
 // members a request has, what they look like, what may be paid out and what

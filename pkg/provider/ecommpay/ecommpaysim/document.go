@@ -140,11 +140,18 @@ func (s *Simulator) generalBody(p *payment) map[string]any {
 
 // signed encodes m with its signature.
 func (p *payment) signed(m map[string]any, place gate.Place) document {
-	message, err := gate.Parse(mustJSON(m))
+	return seal(m, p.project.Secret, place)
+}
+
+// seal encodes m with its signature under secret. It may be longer than what a merchant
+// may send.
+func seal(m map[string]any, secret string, place gate.Place) document {
+	body := mustJSON(m)
+	message, err := gate.ParseUpTo(len(body), body)
 	if err != nil {
 		panic(err) // it was encoded a moment ago
 	}
-	body, err := message.Signed(p.project.Secret, place)
+	body, err = message.Signed(secret, place)
 	if err != nil {
 		panic(err) // it has no signature yet, and a place for one
 	}

@@ -21,7 +21,7 @@ func fuzzSim(f *testing.F) *Simulator {
 	return s
 }
 
-func paths() []string { return []string{payoutPath, statusPath, requestPath} }
+func paths() []string { return []string{payoutPath, statusPath, requestPath, listingPath} }
 
 func serve(t *testing.T, s *Simulator, path string, body []byte) *httptest.ResponseRecorder {
 	t.Helper()
@@ -38,8 +38,9 @@ func FuzzRequest(f *testing.F) {
 	f.Add(0, mustJSON((&rig{}).request("P", 10000)))
 	f.Add(1, []byte(`{"general":{"project_id":197,"payment_id":"P","signature":"x"}}`))
 	f.Add(2, []byte(`{"project_id":197,"request_id":"r","signature":""}`))
+	f.Add(3, []byte(`{"token":"TOKEN197","signature":"x"}`))
 	f.Fuzz(func(t *testing.T, n int, body []byte) {
-		w := serve(t, s, paths()[uint(n)%3], body)
+		w := serve(t, s, paths()[uint(n)%4], body)
 		if w.Code != http.StatusBadRequest {
 			t.Fatalf("status %d, body %q", w.Code, w.Body)
 		}
@@ -53,6 +54,7 @@ func FuzzSigned(f *testing.F) {
 	f.Add(0, true, mustJSON(set(o, "general.merchant_callback_url", nil)))
 	f.Add(1, true, []byte(`{"general":{"project_id":197,"payment_id":"P"}}`))
 	f.Add(2, false, []byte(`{"project_id":197,"request_id":"r"}`))
+	f.Add(3, false, mustJSON(listingOf()))
 	f.Fuzz(func(t *testing.T, n int, general bool, body []byte) {
 		m, err := gate.Parse(body)
 		if err != nil || m.Get("general", "merchant_callback_url").Kind() != gate.Absent {
@@ -62,11 +64,15 @@ func FuzzSigned(f *testing.F) {
 		if general {
 			place = gate.InGeneral
 		}
-		signed, err := m.Signed(secret, place)
+		key := secret
+		if uint(n)%4 == 3 {
+			key = tokenSecret
+		}
+		signed, err := m.Signed(key, place)
 		if err != nil {
 			return
 		}
-		w := serve(t, s, paths()[uint(n)%3], signed)
+		w := serve(t, s, paths()[uint(n)%4], signed)
 		if _, err := gate.Parse(w.Body.Bytes()); err != nil || w.Code != http.StatusOK && w.Code != http.StatusBadRequest {
 			t.Fatalf("status %d, body %q", w.Code, w.Body)
 		}

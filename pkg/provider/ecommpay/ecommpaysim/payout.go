@@ -76,14 +76,20 @@ func (s *Simulator) accept(p *payment) {
 		s.refuseLater(p, rule.Code)
 		return
 	}
-	s.book.payments[p.key()] = p
-	op := s.begin(p, kindPayout)
-	s.record(p, KindPayout, p.amount, op).Pending = true
-	p.entry = len(s.book.ledger) - 1
+	op := s.register(p)
 	s.after(s.cfg.ProcessDelay/2, s.locked(func() { s.handOver(p, op) }))
 	if rule.Outcome != Hold {
 		s.after(s.cfg.ProcessDelay, s.locked(func() { s.end(p, rule) }))
 	}
+}
+
+// register books p and its first operation, which moves nothing yet.
+func (s *Simulator) register(p *payment) *operation {
+	s.book.payments[p.key()] = p
+	op := s.begin(p, kindPayout)
+	s.record(p, KindPayout, p.amount, op).Pending = true
+	p.entry = len(s.book.ledger) - 1
+	return op
 }
 
 // refuseLater has a request that was accepted come to nothing.

@@ -22,12 +22,17 @@ const (
 	payoutPath   = "/v2/payment/wallet/amazonpay/payout"
 	statusPath   = "/v2/payment/status"
 	requestPath  = "/v2/payment/status/request"
+	listingPath  = "/v1/operations/get"
+	token        = "TOKEN197"
+	tokenSecret  = "secret-of-the-token"
 )
 
 func testConfig() Config {
 	return Config{
-		Projects: []Project{{ID: project, Secret: secret}, {ID: otherProject, Secret: "other-secret"}},
-		Seed:     1, RelaxURLs: true, TimeScale: 1000, ReversalDelay: 10 * time.Second,
+		Projects: []Project{
+			{ID: project, Secret: secret, Token: token, TokenSecret: tokenSecret}, {ID: otherProject, Secret: "other-secret"},
+		},
+		Seed: 1, RelaxURLs: true, TimeScale: 1000, ReversalDelay: 10 * time.Second,
 	}
 }
 
@@ -93,11 +98,16 @@ func set(o object, path string, v any) object {
 
 func (r *rig) sealed(o object, place gate.Place) []byte {
 	r.t.Helper()
+	return r.sealedBy(secret, o, place)
+}
+
+func (r *rig) sealedBy(key string, o object, place gate.Place) []byte {
+	r.t.Helper()
 	m, err := gate.Parse(mustJSON(o))
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	body, err := m.Signed(secret, place)
+	body, err := m.Signed(key, place)
 	if err != nil {
 		r.t.Fatal(err)
 	}

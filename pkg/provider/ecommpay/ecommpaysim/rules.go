@@ -34,7 +34,7 @@ var (
 	callbackFaults = simkit.CallbackFaults(FaultUnsigned, FaultAmbiguous)
 )
 
-var allOps = simkit.Set(OpPayout, OpStatus, OpRequestStatus, OpCallbackProcessing, OpCallbackSuccess, OpCallbackDecline,
+var allOps = simkit.Set(OpPayout, OpStatus, OpRequestStatus, OpOperations, OpCallbackProcessing, OpCallbackSuccess, OpCallbackDecline,
 	OpCallbackPartial, OpCallbackError, OpCallbackReversal)
 
 // Rule makes a fault happen. Of several rules that match, the oldest one wins.

@@ -9,7 +9,7 @@ import (
 	"github.com/payloom/payloom/pkg/provider/simkit"
 )
 
-// Simulator is the Gate. It is an http.Handler and may be used concurrently.
+// Simulator is the Gate, with the Data API beside it. It is an http.Handler and may be used concurrently.
 // Close releases what it holds.
 type Simulator struct {
 	cfg      Config
@@ -62,8 +62,8 @@ func New(cfg Config) (*Simulator, error) {
 	return s, nil
 }
 
-// Handler returns the simulator as a handler: the Gate's endpoints below /v2/ and
-// /control/ecommpay/… for tests and demos.
+// Handler returns the simulator as a handler: the Gate's endpoints below /v2/, the Data
+// API's below /v1/ and /control/ecommpay/… for tests and demos.
 func (s *Simulator) Handler() http.Handler { return s.mux }
 
 // ServeHTTP serves what Handler serves.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"strconv"
 	"unicode/utf8"
 )
@@ -22,7 +23,7 @@ var (
 	// ErrDuplicate means that an object has a member twice: which of the two
 	// counts would depend on who reads it.
 	ErrDuplicate = fmt.Errorf("%w: a member is there twice", ErrMalformed)
-	// ErrTooLarge means that a body exceeds MaxBody or MaxDepth.
+	// ErrTooLarge means that a body exceeds its limit or MaxDepth.
 	ErrTooLarge = fmt.Errorf("%w: too large", ErrMalformed)
 )
 
@@ -75,6 +76,17 @@ func (v Value) member(name string) Value {
 	return Value{}
 }
 
+// Members yields an object's members, in the order of the body.
+func (v Value) Members() iter.Seq2[string, Value] {
+	return func(yield func(string, Value) bool) {
+		for _, m := range v.members {
+			if !yield(m.name, m.value) {
+				return
+			}
+		}
+	}
+}
+
 // Items returns the elements of an array. They must not be changed.
 func (v Value) Items() []Value { return v.items }
 
@@ -104,9 +116,12 @@ type Message struct {
 
 // Parse decodes a body, which must be one JSON object in UTF-8. Numbers stay as
 // they are written. Errors wrap ErrMalformed.
-func Parse(body []byte) (Message, error) {
+func Parse(body []byte) (Message, error) { return ParseUpTo(MaxBody, body) }
+
+// ParseUpTo is Parse with a limit of its own, in bytes, in place of MaxBody.
+func ParseUpTo(most int, body []byte) (Message, error) {
 	switch {
-	case len(body) > MaxBody:
+	case len(body) > most:
 		return Message{}, ErrTooLarge
 	case !utf8.Valid(body) || !json.Valid(body):
 		return Message{}, ErrMalformed
