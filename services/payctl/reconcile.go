@@ -18,7 +18,7 @@ import (
 
 func (a *app) reconcileCommand() *cobra.Command {
 	return group("reconcile", "Compare payments with what their providers' books say",
-		a.reconcileReport(), a.reconcileRun(), a.reconcileClose())
+		a.reconcileReport(), a.reconcileStatement(), a.reconcileRun(), a.reconcileClose())
 }
 
 // reportOptions are the flags of a report.

@@ -100,7 +100,10 @@ func TestDeployments_HaveEveryProvider(t *testing.T) {
 func checkAbroad(t *testing.T, at map[payment.Provider][]*account.Account, value map[string]string) {
 	t.Helper()
 	projects, err := ecommpayProjects(at[payment.ECommPay])
-	if d := cmp.Diff([]ecommpaysim.Project{{ID: 818, Secret: value["ECOMMPAY_SECRET"]}}, projects); err != nil || d != "" {
+	project := ecommpaysim.Project{
+		ID: 818, Secret: value["ECOMMPAY_SECRET"], Token: value["ECOMMPAY_DATA_TOKEN"], TokenSecret: value["ECOMMPAY_DATA_SECRET"],
+	}
+	if d := cmp.Diff([]ecommpaysim.Project{project}, projects); err != nil || d != "" {
 		t.Errorf("%v %s", err, d)
 	}
 	shops, err := axerveShops(Config{NotifyURL: value["NOTIFY_URL"], UnifiedShops: []string{"PAYLOOM2"}}, at[payment.Axerve])

@@ -9,7 +9,8 @@ import (
 	"github.com/payloom/payloom/pkg/provider/ecommpay/ecommpaysim"
 )
 
-// mountECommPay starts the Gate. A payout names the address of its callbacks.
+// mountECommPay starts the Gate, and the Data API at /v1 beside it. A payout names the
+// address of its callbacks.
 func mountECommPay(cfg Config, _ string, accounts []*account.Account) (mount, error) {
 	projects, err := ecommpayProjects(accounts)
 	if err != nil {
@@ -48,5 +49,7 @@ func ecommpayProject(a *account.Account) (ecommpaysim.Project, error) {
 		return ecommpaysim.Project{}, errors.New("settings.project_id is no whole number")
 	}
 	secret, _ := a.Secrets.Current("secret")
-	return ecommpaysim.Project{ID: id, Secret: secret.Reveal()}, nil
+	token, _ := a.Secrets.Current("data_token")
+	tokenSecret, _ := a.Secrets.Current("data_secret")
+	return ecommpaysim.Project{ID: id, Secret: secret.Reveal(), Token: token.Reveal(), TokenSecret: tokenSecret.Reveal()}, nil
 }

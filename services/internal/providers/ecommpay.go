@@ -7,9 +7,11 @@ import (
 
 // ecommpaySettings are what stands below settings of an account at ECommPay. Its
 // secret is called secret; with a second one, callbacks signed with either are
-// believed.
+// believed. The token of the Data API and its secret are called data_token and
+// data_secret; the first of each go together.
 type ecommpaySettings struct {
-	ProjectID int64 `yaml:"project_id"`
+	ProjectID    int64  `yaml:"project_id"`
+	DataEndpoint string `yaml:"data_endpoint"`
 }
 
 // ecommpayConfig does not check what it returns: ecommpay does.
@@ -21,6 +23,9 @@ func ecommpayConfig(a *account.Account, publicURL string) (ecommpay.Config, erro
 	cfg := ecommpay.Config{
 		ProjectID: s.ProjectID, BaseURL: a.Endpoint, PublicURL: publicURL, EndpointKey: a.CallbackKey, Live: a.Live,
 	}
+	cfg.Data.BaseURL = s.DataEndpoint
+	cfg.Data.Token, _ = a.Secrets.Current("data_token")
+	cfg.Data.Secret, _ = a.Secrets.Current("data_secret")
 	for _, k := range a.Secrets["secret"] {
 		cfg.Secrets = append(cfg.Secrets, ecommpay.Key{ID: k.ID, Secret: k.Value})
 	}

@@ -28,6 +28,7 @@ type maker struct {
 	// check returns what keeps an account from working: an account.Invalid, or all
 	// that the provider's package says, joined.
 	check func(a *account.Account) error
+	lists bool // clients are provider.Listers
 }
 
 func makers() map[payment.Provider]maker {
@@ -49,8 +50,10 @@ func of[C config, P provider.Provider, R provider.CallbackParser](
 	client func(C) (P, error),
 	parser func(C) (R, error),
 ) maker {
+	var none P
+	_, lists := any(none).(provider.Lister)
 	return maker{
-		capability: capability,
+		capability: capability, lists: lists,
 		client: func(a *account.Account, publicURL string) (provider.Provider, error) {
 			p, err := made(a, publicURL, configure, client)
 			if err != nil {
@@ -117,6 +120,24 @@ func Client(a *account.Account, publicURL string) (provider.Provider, error) {
 		return nil, err
 	}
 	return m.client(a, publicURL)
+}
+
+// Lists tells whether p's books can be read by time.
+func Lists(p payment.Provider) bool { return makers()[p].lists }
+
+// Lister returns a new client of account a that reads the provider's books by time.
+// The error wraps ErrUnsupported of package provider when Lists says no.
+func Lister(a *account.Account) (provider.Lister, error) {
+	// Reading makes no addresses, but the configuration wants one for them.
+	client, err := Client(a, a.Endpoint)
+	if err != nil {
+		return nil, err
+	}
+	l, ok := client.(provider.Lister)
+	if !ok {
+		return nil, whose(a, fmt.Errorf("%w: no listing", provider.ErrUnsupported))
+	}
+	return l, nil
 }
 
 // Parser returns a new parser of what comes to account a's addresses. One that

@@ -43,6 +43,18 @@ merchants:
         callback_key: Endpoint0fPayouts
         settings: {project_id: 818}
         secrets: {secret: [{id: "2", ref: "env:NEW"}, {id: "1", ref: "env:OLD"}]}
+      - name: books
+        provider: ecommpay
+        endpoint: https://api.ecommpay.example/
+        callback_key: Endpoint0fPayoutsToo
+        settings: {project_id: 818, data_endpoint: "https://data.ecommpay.example/v1"}
+        secrets: {secret: [{id: "1", ref: "env:OLD"}], data_token: [{id: "1", ref: "env:TOKEN"}], data_secret: [{id: "1", ref: "env:DATA"}]}
+      - name: half
+        provider: ecommpay
+        endpoint: https://api.ecommpay.example/
+        callback_key: Endpoint0fHalfAToken
+        settings: {project_id: 818}
+        secrets: {secret: [{id: "1", ref: "env:OLD"}], data_token: [{id: "1", ref: "env:TOKEN"}]}
       - name: empty
         provider: ecommpay
         endpoint: https://api.ecommpay.example/
@@ -85,6 +97,9 @@ func (l *live) Book() *account.Book { return l.book }
 func mustBook(t *testing.T, text string) *account.Book {
 	t.Helper()
 	book, err := account.Parse("accounts.yaml", []byte(text), func(ref string) (conf.Secret, error) {
+		if ref == "env:TOKEN" {
+			return "TOKEN", nil // has a format
+		}
 		return conf.Secret("secret of " + strings.TrimPrefix(ref, "env:")), nil
 	})
 	if err != nil {
@@ -124,6 +139,29 @@ func TestClientAndParser_OfECommPay(t *testing.T) {
 		if parser, err := providers.Parser(a); err == nil || parser != nil {
 			t.Errorf("%s: a parser came of it", name)
 		}
+	}
+}
+
+// TestLister: only ECommPay lists, and which books without any right to.
+func TestLister(t *testing.T) {
+	t.Parallel()
+	book := mustBook(t, file)
+	for _, p := range payment.Providers() {
+		if got := providers.Lists(p); got != (p == payment.ECommPay) {
+			t.Errorf("%s lists: %v", p, got)
+		}
+	}
+	for _, name := range []string{"wallet", "books"} {
+		l, err := providers.Lister(mustAccount(t, book, payment.ECommPay, name))
+		if err != nil || l.Place() != "project 818" {
+			t.Errorf("%s: %v, %v", name, l, err)
+		}
+	}
+	if _, err := providers.Lister(mustAccount(t, book, payment.ECommPay, "half")); err == nil {
+		t.Error("half a token is taken")
+	}
+	if _, err := providers.Lister(mustAccount(t, book, payment.Computop, "eu")); !errors.Is(err, provider.ErrUnsupported) {
+		t.Errorf("Computop: %v", err)
 	}
 }
 
@@ -189,6 +227,8 @@ func TestExam_OfECommPay(t *testing.T) {
 	book := mustBook(t, file)
 	for name, want := range map[string][]string{
 		"wallet": nil,
+		"books":  nil,
+		"half":   {"Data.BaseURL", "Data.Secret"},
 		"empty":  {"ProjectID", "Secrets"},
 		"text":   {"settings"},
 	} {

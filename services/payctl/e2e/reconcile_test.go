@@ -13,6 +13,7 @@ import (
 	"github.com/payloom/payloom/pkg/payment"
 	"github.com/payloom/payloom/pkg/testkit"
 	"github.com/payloom/payloom/services/internal/reconcile"
+	"github.com/payloom/payloom/services/internal/statement"
 	"github.com/payloom/payloom/services/payctl/internal/api"
 	"github.com/payloom/payloom/services/payctl/internal/stack"
 )
@@ -113,4 +114,51 @@ func TestReconcile_ByHandAtEveryProvider(t *testing.T) {
 			t.Errorf("%d events of the one break of %s, want found and ended:\n%s", n, id, events)
 		}
 	}
+}
+
+// statement compares ECommPay's listing with the ledgers, and wants so many findings.
+func (x *abroad) statement(findings int) map[string]statement.Finding {
+	x.Helper()
+	code := 0
+	if findings > 0 {
+		code = 1
+	}
+	out, _ := payctl(x.T, x.stack, code, "reconcile", "statement", "--provider", "ecommpay", "--settle", "1ms", "--json")
+	var s statement.Report
+	if err := json.Unmarshal([]byte(out), &s); err != nil || len(s.Findings) != findings || len(s.Places) != 1 || !s.Places[0].Listed {
+		x.Fatalf("%v: want %d findings: %s", err, findings, out)
+	}
+	found := map[string]statement.Finding{}
+	for _, f := range s.Findings {
+		found[f.Key] = f
+	}
+	return found
+}
+
+// TestStatement_FindsWhatNobodyAskedFor has somebody pay out in the Dashboard, and the
+// platform lose a payout of ours.
+func TestStatement_FindsWhatNobodyAskedFor(t *testing.T) {
+	t.Parallel()
+	x := newAbroad(t, start(t, stack.Options{Dir: t.TempDir()}))
+	for _, id := range []string{"out-1", "out-2"} {
+		x.mustSend("/v1/payouts", api.Payout{
+			PaymentID: id, Provider: "ecommpay", Amount: api.Money{Value: 150000, Currency: "INR"}, Description: "test",
+			Beneficiary: api.Beneficiary{
+				CustomerID: "c-1", IPAddress: "203.0.113.7", FirstName: "Test", LastName: "Person",
+				Email: "person@example.com", Address: "1 Example Street, Example Town", AccountNumber: "9100000000",
+			},
+		})
+		x.mustReach(id, "paid")
+	}
+	x.statement(0)
+	x.clerk("ecommpay", "by-hand-1", "pay-by-hand?project=818&amount=77700")
+	f := x.statement(1)["by-hand-1"]
+	if f.Kind != statement.MissingHere || f.Theirs != "paid" || f.Amount != 77700 || f.Currency != "INR" {
+		t.Errorf("by hand: %+v", f)
+	}
+	x.clerk("ecommpay", "out-2", "forget")
+	if f := x.statement(2)["out-2"]; f.Kind != statement.MissingThere || f.Ours != "paid" || f.Amount != 150000 {
+		t.Errorf("lost: %+v", f)
+	}
+	x.mustReach("out-2", "paid") // nothing was corrected
 }

@@ -32,6 +32,8 @@ var secretNames = map[string]int{
 	"axerve-api-key":              40,
 	"ecommpay-callback-key":       24,
 	"ecommpay-secret":             40,
+	"ecommpay-data-token":         30,
+	"ecommpay-data-secret":        40,
 	webhookSecret:                 43,
 	dataKey:                       32,
 }
@@ -143,9 +145,11 @@ merchants:
           api_key: [{id: "1", ref: "`+secret("axerve-api-key")+`"}]
 `) + s.accountText("in", "ecommpay", "/ecommpay", "ecommpay", `
         default: true
-        settings: {project_id: 818}
+        settings: {project_id: 818, data_endpoint: "`+s.providerURL+`/ecommpay/v1"}
         secrets:
           secret: [{id: "1", ref: "`+secret("ecommpay-secret")+`"}]
+          data_token: [{id: "1", ref: "`+secret("ecommpay-data-token")+`"}]
+          data_secret: [{id: "1", ref: "`+secret("ecommpay-data-secret")+`"}]
 `)
 }
 
