@@ -23,7 +23,9 @@ type Config struct {
 	// Durability is what the broker must promise: money, or laptop.
 	Durability string `env:"PAYLOOM_DURABILITY" envDefault:"money" desc:"money: refuse a broker that acknowledges before fsync; laptop: accept it and say so"`
 	// DataKeys are what personal data is sealed under: see package seal.
-	DataKeys   []string `env:"PAYLOOM_DATA_KEYS" desc:"key-encryption keys of personal data, the newest first: ID=file:/path or ID=env:NAME, comma separated; empty: personal data is stored as it is"`
+	DataKeys []string `env:"PAYLOOM_DATA_KEYS" desc:"key-encryption keys of personal data, the newest first: ID=file:/path or ID=env:NAME, comma separated; empty: personal data is stored as it is"`
+	// KnownLoss are event streams that are decided from although events are missing.
+	KnownLoss  []string `env:"PAYLOOM_KNOWN_LOSS" desc:"event streams, comma separated, that have lost events for good and that somebody has put right by hand; see docs/operations.md, LedgerDamaged"`
 	MonitorURL string   `env:"NATS_MONITOR_URL" desc:"monitoring URLs of the NATS servers, comma separated; needed to check durability"`
 }
 
@@ -51,6 +53,9 @@ type Bus struct {
 	clock  *clock
 	stats  *Metrics
 	keys   *keys
+
+	witness   *witness
+	knownLoss []string
 }
 
 // The errors that callers compare.
@@ -135,7 +140,7 @@ func dial(cfg Config, name string, log *zap.Logger) (*Bus, error) {
 		nc.Close()
 		return nil, fmt.Errorf("open JetStream: %w", err)
 	}
-	return &Bus{nc: nc, js: js, log: log, name: name, shards: 1, clock: &clock{}, stats: NewMetrics(), keys: keys}, nil
+	return &Bus{nc: nc, js: js, log: log, name: name, shards: 1, clock: &clock{}, stats: NewMetrics(), keys: keys, witness: newWitness(), knownLoss: cfg.KnownLoss}, nil
 }
 
 func secure(cfg Config, opts []nats.Option) ([]nats.Option, error) {

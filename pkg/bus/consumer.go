@@ -95,6 +95,14 @@ func (b *Bus) ConsumeCommands(ctx context.Context, p payment.Provider, o Consume
 		}
 		return handle(ctx, c)
 	}
+	if err := b.recall(ctx); err != nil && ctx.Err() == nil {
+		return err
+	}
+	keep, stop := context.WithCancel(ctx)
+	var kept sync.WaitGroup
+	kept.Go(func() { b.keepMarks(keep) })
+	defer kept.Wait()
+	defer stop()
 	var all []*consumer
 	for _, s := range b.CommandStreams() {
 		all = append(all, b.consumer(s, workerName(p), o, command))

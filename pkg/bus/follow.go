@@ -167,6 +167,7 @@ type State struct {
 	FirstSeq uint64
 	LastSeq  uint64
 	Now      time.Time // the broker's
+	Expires  time.Time // when the stream may begin to forget
 }
 
 // StreamState returns how far a stream goes.
@@ -176,7 +177,7 @@ func (b *Bus) StreamState(ctx context.Context, stream string) (State, error) {
 		return State{}, fmt.Errorf("%w: stream %s: %w", ErrUnavailable, stream, err)
 	}
 	i := s.CachedInfo()
-	return State{Messages: i.State.Msgs, FirstSeq: i.State.FirstSeq, LastSeq: i.State.LastSeq, Now: i.TimeStamp.UTC()}, nil
+	return State{Messages: i.State.Msgs, FirstSeq: i.State.FirstSeq, LastSeq: i.State.LastSeq, Now: i.TimeStamp.UTC(), Expires: i.Created.Add(i.Config.MaxAge).UTC()}, nil
 }
 
 // MessageAt returns the message at seq. The error wraps ErrNotFound when the broker

@@ -15,11 +15,22 @@ import (
 
 // Load returns the head of a payment: with Seq 0 and no error when nothing ever
 // happened to it. Its provider may be any.
+//
+// It returns ErrDamaged when the broker has lost events that may have been this
+// payment's.
 func (b *Bus) Load(ctx context.Context, m payment.Merchant, id payment.ID) (payment.Head, error) {
-	last, err := b.last(ctx, b.shardStream(eventStream, string(id)), b.eventFilter(m, id))
+	shard := payment.Shard(string(id), b.shards)
+	last, err := b.last(ctx, eventStream(shard), b.eventFilter(m, id))
+	if err == nil {
+		err = b.sound(ctx, shard)
+	}
+	if err == nil && last.Seq == 0 {
+		last, err = b.nothing(ctx, m, id)
+	}
 	if err != nil {
 		return payment.Head{}, err
 	}
+	b.witness.saw(shard, last.Seq)
 	return b.headOf(ctx, m, id, last)
 }
 
@@ -46,7 +57,8 @@ func NewEventID() string { return rand.Text() }
 // Append stores e as the event that follows h and returns the new head. It
 // returns ErrConflict, and stores nothing, when another event came first, and
 // ErrUnavailable when ctx ended before the broker said. An acknowledgement that
-// got lost is no failure: the event is recognised by its ID.
+// got lost is no failure: the event is recognised by its ID. On ErrDamaged it
+// may be stored where another event had been.
 func (b *Bus) Append(ctx context.Context, h payment.Head, e payment.Event) (payment.Head, error) {
 	if e.ID == "" {
 		e.ID = NewEventID()
@@ -62,8 +74,10 @@ func (b *Bus) Append(ctx context.Context, h payment.Head, e payment.Event) (paym
 		Header:  b.cloudEvent(ctx, e.ID, string(e.Data.Type()), string(e.Payment)),
 		Data:    data,
 	}
+	shard := payment.Shard(string(e.Payment), b.shards)
+	before := b.witness.last(shard)
 	seq, _, err := b.store(ctx, put{
-		stream: b.shardStream(eventStream, string(e.Payment)),
+		stream: eventStream(shard),
 		filter: b.eventFilter(e.Merchant, e.Payment),
 		expect: h.Seq,
 		msg:    msg,
@@ -72,6 +86,13 @@ func (b *Bus) Append(ctx context.Context, h payment.Head, e payment.Event) (paym
 	if err != nil {
 		return payment.Head{}, err
 	}
+	if seq <= before { // stored in an earlier call, or where another event had been
+		b.witness.doubt(shard)
+		if err := b.sound(ctx, shard); err != nil {
+			return payment.Head{}, err
+		}
+	}
+	b.witness.saw(shard, seq)
 	return payment.Head{Payment: after, Seq: seq, Hash: wire.Hash(data)}, nil
 }
 

@@ -8,6 +8,8 @@ type Metrics struct {
 	deliveries *prometheus.CounterVec
 	handling   *prometheus.HistogramVec
 	dead       *prometheus.CounterVec
+	damaged    *prometheus.GaugeVec
+	unreadable *prometheus.CounterVec
 }
 
 // NewMetrics returns collectors that count from zero.
@@ -26,6 +28,12 @@ func NewMetrics() *Metrics {
 		dead: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "payloom_dead_letters_total", Help: "Messages that nobody could handle.",
 		}, []string{"service"}),
+		damaged: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "payloom_ledger_damaged", Help: "1 while an event stream has lost events and nothing is decided from it.",
+		}, []string{"stream"}),
+		unreadable: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "payloom_ledger_unreadable_total", Help: "Times that a payment was not decided about because its last event cannot be read.",
+		}, []string{"stream"}),
 	}
 }
 
@@ -38,6 +46,8 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 	m.deliveries.Collect(ch)
 	m.handling.Collect(ch)
 	m.dead.Collect(ch)
+	m.damaged.Collect(ch)
+	m.unreadable.Collect(ch)
 }
 
 func (m *Metrics) published(stream, result string) { m.publishes.WithLabelValues(stream, result).Inc() }
@@ -45,3 +55,7 @@ func (m *Metrics) answered(consumer, answer string) {
 	m.deliveries.WithLabelValues(consumer, answer).Inc()
 }
 func (m *Metrics) buried(service string) { m.dead.WithLabelValues(service).Inc() }
+func (m *Metrics) unread(stream string)  { m.unreadable.WithLabelValues(stream).Inc() }
+func (m *Metrics) damage(stream string, yes bool) {
+	m.damaged.WithLabelValues(stream).Set(map[bool]float64{true: 1}[yes])
+}

@@ -74,7 +74,7 @@ func (r rights) worker(p payment.Provider) Permission {
 	name, own := workerName(p), string(p)
 	return r.may(name,
 		onto("pay.evt.*."+own+".>", "pay.timer.at."+own+".>", "pay.timer.due.>", deadSubject(name)),
-		onto(kv(SharedBucket)+"breaker."+own+".>", kv(SharedBucket)+"tokens."+own+".>"), r.follow([]string{sharedStream}),
+		onto(kv(SharedBucket)+"breaker."+own+".>", kv(SharedBucket)+"tokens."+own+".>", kv(SharedBucket)+ledgerMarks+">"), r.follow([]string{sharedStream}),
 		r.get(r.commands()), r.get(r.events()), useKeys(r.subjectKeys()),
 		take(name, append(r.commands(), TimerStream)...))
 }
@@ -128,7 +128,7 @@ func (r rights) destroy(buckets []string) right {
 // may adds up rights, with what everybody needs: the layout, the broker's clock,
 // and answers.
 func (r rights) may(client string, all ...right) Permission {
-	sum := info(append([]string{commandStream(0), eventStream(0), streamOf(dayBucket)}, names(func(k int) string { return streamOf(subjectBucket(k)) }, r.shards)...)...)
+	sum := info(append(append([]string{commandStream(0), streamOf(dayBucket)}, r.events()...), names(func(k int) string { return streamOf(subjectBucket(k)) }, r.shards)...)...)
 	for _, one := range all {
 		sum.allow, sum.deny = append(sum.allow, one.allow...), append(sum.deny, one.deny...)
 	}
