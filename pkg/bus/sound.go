@@ -50,7 +50,9 @@ type looked struct {
 	connection uint64 // of the connections that this program had, which one
 }
 
-func newWitness() *witness { return &witness{seen: map[int]uint64{}, whole: map[int]looked{}, torn: map[int]bool{}} }
+func newWitness() *witness {
+	return &witness{seen: map[int]uint64{}, whole: map[int]looked{}, torn: map[int]bool{}}
+}
 
 // saw notes that an event is there.
 func (w *witness) saw(shard int, seq uint64) {
@@ -108,7 +110,7 @@ func (b *Bus) sound(ctx context.Context, shard int) error {
 		return nil
 	}
 	key := fmt.Sprint(shard, " ", connection)
-	done := b.witness.looks.DoChan(key, func() (any, error) { return nil, b.look(shard, connection) })
+	done := b.witness.looks.DoChan(key, func() (any, error) { return nil, b.look(shard, connection) }) //nolint:contextcheck // see look
 	select {
 	case r := <-done:
 		return r.Err

@@ -14,7 +14,6 @@ import (
 	"github.com/payloom/payloom/pkg/bus"
 	"github.com/payloom/payloom/pkg/bus/bustest"
 	"github.com/payloom/payloom/pkg/payment"
-	"github.com/payloom/payloom/pkg/testkit"
 )
 
 const events0 = "EVENTS_0"
@@ -136,7 +135,7 @@ func (l *ledger) checkTruthful(who string, b *bus.Bus, damaged int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	testkit.Eventually(t, time.Minute, func() error { return b.Check(ctx) })
+	bustest.Await(t, time.Minute, func() error { return b.Check(ctx) })
 	for _, i := range []int{damaged, damaged - 1, damaged + 1} {
 		h, err := b.Load(ctx, "demo", paymentID(i))
 		switch {

@@ -18,7 +18,13 @@ import (
 const SmallBlocks = 120_000
 
 // Port returns where a server that runs listens for clients.
-func Port(s *server.Server) int { return s.Addr().(*net.TCPAddr).Port }
+func Port(s *server.Server) int {
+	at, ok := s.Addr().(*net.TCPAddr)
+	if !ok {
+		return 0
+	}
+	return at.Port
+}
 
 // Stop stops a server in order.
 func Stop(s *server.Server) {
