@@ -21,7 +21,7 @@ func conclude(call provider.Call, answer reply, v verdict) (payment.Result, erro
 		v = doubt
 	}
 	r := payment.Result{Reason: v.reason, Code: string(answer.code())}
-	switch again(call, v).class {
+	switch again(call, r.Code, v).class {
 	case declined:
 		r.Status, r.Ref = payment.Declined, answer.get("XID")
 	case failed:
@@ -64,14 +64,14 @@ func printableStatus(s string) string {
 // have caused the refusal.
 const maxLooks = 3
 
-// again reads a verdict in the light of the attempts before.
-func again(call provider.Call, v verdict) verdict {
+// again reads the verdict on code in the light of the attempts before.
+func again(call provider.Call, code string, v verdict) verdict {
 	a := call.Operation.Attempt
 	// Of attempts that Paygate refused in words nothing is left.
 	haunted := a.Number-1 > call.Operation.Refused && a.Number <= maxLooks
 	switch {
-	case v.class == unlisted && a.Number > 1:
-		return verdict{failed, v.reason} // inquired about once
+	case v.class == unlisted && a.Number > 1 && call.Operation.Code == code:
+		return verdict{failed, v.reason} // inquired about once: its code is the operation's last
 	case v.class == active && !haunted:
 		return verdict{refused, v.reason}
 	case v.class == rejected && haunted && (v.reason == payment.ReasonState || v.reason == payment.ReasonAmount):
