@@ -85,7 +85,7 @@ func (w *Worker) inquire(ctx context.Context, head payment.Head, call provider.C
 	case !errors.Is(err, provider.ErrNotFound):
 		return w.unclear(ctx, head, call, provider.AsError(err), age)
 	case call.Operation.Status == payment.OpPending:
-		return w.later(ctx, call.Command, w.inquireAfter(age)) // accepted, so it will show up
+		return w.patiently(ctx, head, call, payment.ReasonNotFound, age) // accepted, so it will show up
 	case age < r.Settle:
 		// What takes long to be believed may show long before.
 		return w.later(ctx, call.Command, min(w.inquireAfter(age), r.Settle-age))
@@ -106,8 +106,9 @@ func (w *Worker) ask(ctx context.Context, call provider.Call) (payment.Result, e
 
 // found records what the provider knows of the attempt.
 func (w *Worker) found(ctx context.Context, head payment.Head, call provider.Call, r payment.Result, age time.Duration) error {
-	if r.Status == payment.Pending && call.Operation.Status == payment.OpPending {
-		return w.later(ctx, call.Command, w.inquireAfter(age))
+	known := r.Status == payment.Pending && call.Operation.Status == payment.OpPending
+	if known || (!r.Status.Final() && age > w.limits.GiveUp) {
+		return w.patiently(ctx, head, call, payment.ReasonNoAnswer, age)
 	}
 	ctx, cancel := w.within(context.WithoutCancel(ctx), w.limits.StoreReserve)
 	defer cancel()
@@ -125,12 +126,23 @@ func (w *Worker) found(ctx context.Context, head payment.Head, call provider.Cal
 	return w.next(ctx, head, call.Command)
 }
 
+// patiently asks again later, until the attempt is so old that nothing will settle
+// it any more: then a person finds out. Should the provider's final word come after
+// all, it still counts.
+func (w *Worker) patiently(ctx context.Context, head payment.Head, call provider.Call, why payment.Reason, age time.Duration) error {
+	if age > w.limits.GiveUp {
+		return w.park(ctx, head, call, why)
+	}
+	return w.later(ctx, call.Command, w.inquireAfter(age))
+}
+
 // unclear keeps asking while the provider cannot be reached, and calls a person
 // when the provider says that one is needed, or answers for long without settling
-// anything. What it has accepted it is given the time for.
+// anything. What it has accepted it is given the time for. After GiveUp a person is
+// called in any case.
 func (w *Worker) unclear(ctx context.Context, head payment.Head, call provider.Call, e *provider.Error, age time.Duration) error {
 	puzzling := e.Answered && !e.Bare && e.Failure != provider.NotSent && call.Operation.Status != payment.OpPending
-	if e.Person || errors.Is(e, provider.ErrUnsupported) || (puzzling && age > w.limits.ParkAfter) {
+	if e.Person || errors.Is(e, provider.ErrUnsupported) || (puzzling && age > w.limits.ParkAfter) || age > w.limits.GiveUp {
 		return w.park(ctx, head, call, e.Reason)
 	}
 	return w.later(ctx, call.Command, max(e.After, w.inquireAfter(age)))

@@ -85,7 +85,7 @@ func capability(class provider.Class) provider.Capability {
 func (r *rig) worker() *Worker {
 	return New(Options{
 		Ledger: r.bus, Timers: r.wake, Provider: r.fake,
-		Limits: Limits{SendWindow: window, CallTimeout: 2 * time.Second, StoreReserve: 5 * time.Second, ParkAfter: 100 * time.Millisecond, Pause: 20 * time.Millisecond, LongestNak: 15 * time.Millisecond},
+		Limits: Limits{SendWindow: window, CallTimeout: 2 * time.Second, StoreReserve: 5 * time.Second, ParkAfter: 100 * time.Millisecond, GiveUp: 72 * time.Hour, Pause: 20 * time.Millisecond, LongestNak: 15 * time.Millisecond},
 	})
 }
 

@@ -13,7 +13,7 @@ import (
 
 // sync carries out a sync command: it asks about op and records what is new, and
 // then that it has asked. A question that the provider will never answer is
-// rejected.
+// rejected, and so is one that it has not answered until GiveUp.
 func (w *Worker) sync(ctx context.Context, head payment.Head, cmd payment.Command, op payment.Operation, now time.Time) error {
 	call := provider.Call{Payment: head.Payment, Operation: op, Command: cmd, Now: now}
 	pass, wait := w.enter(ctx, call, head.Payment.Account, protection.Inquire)
@@ -26,12 +26,13 @@ func (w *Worker) sync(ctx context.Context, head payment.Head, cmd payment.Comman
 	missing := errors.Is(err, provider.ErrNotFound)
 	if err != nil && !missing {
 		e := provider.AsError(err)
-		if e.Person || e.Failure == provider.Rejected || errors.Is(e, provider.ErrUnsupported) {
+		waited := now.Sub(cmd.At)
+		if e.Person || e.Failure == provider.Rejected || errors.Is(e, provider.ErrUnsupported) || waited > w.limits.GiveUp {
 			return w.reject(ctx, head, cmd, event(head.Payment, cmd.ID, now, payment.FromInquiry, payment.OperationRejected{
 				Kind: cmd.Kind, Code: e.Code, Reason: cmp.Or(e.Reason, payment.ReasonNothingToInquire), Detail: e.Error(),
 			}))
 		}
-		return w.later(ctx, cmd, max(e.After, w.inquireAfter(now.Sub(cmd.At))))
+		return w.later(ctx, cmd, max(e.After, w.inquireAfter(waited)))
 	}
 	head, err = w.settle(ctx, head, op.ID, func(p payment.Payment, now time.Time) ([]payment.Event, error) {
 		return w.synced(p, cmd, op, result, missing, now)

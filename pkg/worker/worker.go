@@ -63,6 +63,10 @@ type Limits struct {
 	// ParkAfter is how long an attempt that the provider answers about, but
 	// unclearly, is asked about before a person is called.
 	ParkAfter time.Duration
+	// GiveUp is how long an attempt that nothing settles is asked about, whatever
+	// the answers, before a person is called; and how long a sync waits for one.
+	// No provider takes as long to settle what it has accepted.
+	GiveUp time.Duration
 	// Pause is the first wait before a call is made again, or the provider is
 	// asked about an unknown outcome.
 	Pause time.Duration
@@ -76,7 +80,7 @@ type Limits struct {
 func DefaultLimits() Limits {
 	return Limits{
 		SendWindow: 2 * time.Second, CallTimeout: 12 * time.Second, StoreReserve: 15 * time.Second,
-		ParkAfter: time.Hour, Pause: 2 * time.Second, LongestNak: 3 * time.Second,
+		ParkAfter: time.Hour, GiveUp: 72 * time.Hour, Pause: 2 * time.Second, LongestNak: 3 * time.Second,
 	}
 }
 

@@ -20,6 +20,7 @@ type sweepStats struct {
 	oldest    *prometheus.GaugeVec
 	unknown   *prometheus.GaugeVec
 	unknownAt *prometheus.GaugeVec
+	pendingAt *prometheus.GaugeVec
 	parked    *prometheus.GaugeVec
 	open      *prometheus.GaugeVec
 	payments  *prometheus.GaugeVec
@@ -44,6 +45,7 @@ func newSweepStats() *sweepStats {
 		oldest:    gauge("payloom_open_command_oldest_seconds", "Age of the oldest command that a worker still has to do something about.", "provider"),
 		unknown:   gauge("payloom_unknown_outcomes", "Attempts that the provider may or may not have executed.", "provider"),
 		unknownAt: gauge("payloom_unknown_outcome_oldest_seconds", "How long the oldest of them has been unknown.", "provider"),
+		pendingAt: gauge("payloom_pending_outcome_oldest_seconds", "How long the oldest operation that a provider has accepted waits for its final word.", "provider"),
 		parked:    gauge("payloom_parked_operations", "Operations that wait for a person.", "provider"),
 		open:      gauge("payloom_open_operations", "Operations that are not at their end, or buried, by status.", "provider", "status"),
 		payments:  gauge("payloom_open_payments", "Payments with an operation that is not at its end, by state.", "provider", "state"),
@@ -55,7 +57,7 @@ func newSweepStats() *sweepStats {
 
 func (s *sweepStats) all() []prometheus.Collector {
 	return []prometheus.Collector{
-		s.failed, s.woken, s.asked, s.oldest, s.unknown, s.unknownAt, s.parked, s.open, s.payments, s.attention, s.dead, s.stranded,
+		s.failed, s.woken, s.asked, s.oldest, s.unknown, s.unknownAt, s.pendingAt, s.parked, s.open, s.payments, s.attention, s.dead, s.stranded,
 	}
 }
 
@@ -107,7 +109,7 @@ func (s *sweeper) measure(ctx context.Context, now time.Time) error {
 // operations sets the gauges that count operations. What is gone must not stay
 // at its last value.
 func (s *sweepStats) operations(open []store.Open, now time.Time, h held) {
-	for _, g := range []*prometheus.GaugeVec{s.oldest, s.unknown, s.unknownAt, s.parked, s.open} {
+	for _, g := range []*prometheus.GaugeVec{s.oldest, s.unknown, s.unknownAt, s.pendingAt, s.parked, s.open} {
 		g.Reset()
 	}
 	oldest := make(map[payment.Provider]time.Duration)
@@ -123,8 +125,11 @@ func (s *sweepStats) operations(open []store.Open, now time.Time, h held) {
 			continue
 		case projection.StatusDead:
 			continue // a person's turn, too
-		case payment.OpAction, payment.OpPending:
-			continue // somebody else's turn
+		case payment.OpPending:
+			s.pendingAt.WithLabelValues(p).Set(now.Sub(o.Oldest).Seconds())
+			continue // the provider's turn
+		case payment.OpAction:
+			continue // the buyer's
 		default:
 		}
 		oldest[o.Provider] = max(oldest[o.Provider], now.Sub(o.Accepted))

@@ -252,16 +252,20 @@ func TestSubmit_LaterAttempts(t *testing.T) {
 	cases := map[string]struct {
 		code            string
 		number, refused int
+		before          string // what the attempts before were answered
 		want            outcome
 	}{
-		"a step is active, and it cannot be ours":        {"22520065", 1, 0, refused(payment.ReasonUnavailable)},
-		"a step is active, after refusals only":          {"22520065", 3, 2, refused(payment.ReasonUnavailable)},
-		"a step is active, perhaps our first attempt":    {"22520065", 2, 0, unclear()},
-		"over the amount, perhaps by our first attempt":  {"22520067", 2, 0, unclear()},
-		"over the amount, after refusals only":           {"22520067", 2, 1, never(payment.ReasonAmount)},
-		"over the amount, for the fourth time":           {"22520067", 4, 0, never(payment.ReasonAmount)},
-		"an unlisted failure, once":                      {"22529999", 1, 0, unclear()},
-		"an unlisted failure, after it was inquired for": {"22529999", 2, 0, said(payment.Failed).because(payment.ReasonUnclear)},
+		"a step is active, and it cannot be ours":          {"22520065", 1, 0, "", refused(payment.ReasonUnavailable)},
+		"a step is active, after refusals only":            {"22520065", 3, 2, "", refused(payment.ReasonUnavailable)},
+		"a step is active, perhaps our first attempt":      {"22520065", 2, 0, "", unclear()},
+		"over the amount, perhaps by our first attempt":    {"22520067", 2, 0, "", unclear()},
+		"over the amount, after refusals only":             {"22520067", 2, 1, "", never(payment.ReasonAmount)},
+		"over the amount, for the fourth time":             {"22520067", 4, 0, "", never(payment.ReasonAmount)},
+		"an unlisted failure, once":                        {"22529999", 1, 0, "", unclear()},
+		"an unlisted failure, after it was inquired for":   {"22529999", 2, 0, "22529999", said(payment.Failed).because(payment.ReasonUnclear)},
+		"an unlisted failure, after one that was not sent": {"22529999", 2, 0, "", unclear()},
+		"an unlisted failure, after another":               {"22529999", 2, 0, "22529998", unclear()},
+		"an unlisted failure, after a refusal":             {"22529999", 2, 1, "22890045", unclear()},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -269,7 +273,7 @@ func TestSubmit_LaterAttempts(t *testing.T) {
 			d := newDesk(t)
 			d.answer(t, "capture.aspx", fields("Status", "FAILED", "Code", tc.code)...)
 			c := authorized(t).start("capture", payment.Capture, 5000, nil)
-			c.Operation.Attempt.Number, c.Operation.Refused = tc.number, tc.refused
+			c.Operation.Attempt.Number, c.Operation.Refused, c.Operation.Code = tc.number, tc.refused, tc.before
 			got, err := mustClient(t, testConfig(d.URL)).Submit(t.Context(), c)
 			if o := outcomeOf(got, err); o != tc.want {
 				t.Errorf("%+v, want %+v: %v", o, tc.want, err)
@@ -377,6 +381,8 @@ func TestInquire(t *testing.T) {
 		"a refund somebody else made":                            {started(payment.Refund, 1500), totals("13490", "5000", "2000", "LastStatus", "OK"), unclear()},
 		"a cancellation that took effect":                        {started(payment.Cancel, 0), totals("0", "0", "0", "LastStatus", "OK"), approved()},
 		"a cancellation that did not":                            {started(payment.Cancel, 0), totals("13490", "0", "0", "LastStatus", "AUTHORIZED"), notFound},
+		"an accepted cancellation that is not there yet":         {accepted(payment.Cancel, 0), totals("13490", "0", "0", "LastStatus", "REVERSE_REQUEST"), notFound},
+		"an accepted cancellation that failed":                   {accepted(payment.Cancel, 0), totals("13490", "0", "0", "LastStatus", "FAILED"), said(payment.Failed).because(payment.ReasonUnclear)},
 		"a cancellation of what was captured":                    {started(payment.Cancel, 0), totals("13490", "13490", "0", "LastStatus", "OK"), unclear()},
 		"a changed amount, not confirmed yet":                    {started(payment.UpdateAmount, 9999), totals("0", "0", "0", "LastStatus", "REQUEST"), notFound},
 		"a changed amount that the buyer confirmed":              {started(payment.UpdateAmount, 9999), totals("9999", "0", "0", "LastStatus", "AUTHORIZED"), approved()},

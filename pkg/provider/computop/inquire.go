@@ -201,6 +201,8 @@ func (f finding) cancelled() (payment.Result, error) {
 		return f.unclear("the payment was captured")
 	case f.totals.Authorized == 0:
 		return f.result(payment.Approved, 0), nil
+	case f.call.Operation.Status == payment.OpPending && f.last == "FAILED":
+		return f.failed(payment.ReasonUnclear), nil // it was accepted, and came to nothing
 	}
 	return f.notFound()
 }
