@@ -39,7 +39,7 @@ func Observe(p Payment, o Observation, now time.Time) ([]Event, error) {
 		return nil, ErrUnmatched
 	}
 	w := witness{p: p, op: op, o: o, now: now}
-	if w.ahead() {
+	if w.ahead() || w.blurred() {
 		return nil, ErrUnmatched
 	}
 	if w.former() {
@@ -165,6 +165,18 @@ func (w witness) ahead() bool {
 	return w.op.Kind.Opens() && ordinal(w.p.ID, w.o.Key) > ordinal(w.p.ID, w.op.Attempt.Key)
 }
 
+// blurred tells whether o is a failure that may be a former attempt's. The attempts of
+// a follow-up share one key: their references tell them apart, or recovery does. A
+// success is the operation's, whichever attempt had it.
+func (w witness) blurred() bool {
+	settled := w.op.Status.Terminal() && w.op.Status != OpParked
+	if settled || w.op.Kind.Opens() || w.op.Attempt.Number < 2 || w.o.Source != FromCallback {
+		return false
+	}
+	failure := w.o.Result.Status == Declined || w.o.Result.Status == Failed
+	return failure && (w.ref() == "" || w.ref() != w.op.Ref)
+}
+
 // ordinal returns which attempt to open payment id has that key. The first one's is
 // the id itself; the later ones' end with their number.
 func ordinal(id ID, key string) int {
@@ -181,9 +193,18 @@ func ordinal(id ID, key string) int {
 func (w witness) strange() []Event {
 	r := w.o.Result
 	same := w.ref() != "" && w.ref() == w.op.Ref
-	if r.Status != Approved || same || w.p.Frozen != "" || w.acknowledged() {
+	if r.Status != Approved || same {
 		return nil
 	}
+	return w.stray()
+}
+
+// stray records an outcome that the ledger has no place for, unless that is known.
+func (w witness) stray() []Event {
+	if w.p.Frozen != "" || w.acknowledged() {
+		return nil
+	}
+	r := w.o.Result
 	return w.one(LateOutcome{Kind: w.op.Kind, Status: r.Status, Ref: w.ref(), Code: r.Code, Amount: r.Amount})
 }
 
@@ -342,16 +363,26 @@ func (w witness) late() []Event {
 	switch {
 	case w.reversal():
 		return w.one(OperationReversed{Ref: w.ref(), Code: r.Code, Reason: ReasonReversed})
+	case w.second():
+		return w.stray()
 	case r.Status == Approved && w.op.Status == OpSucceeded:
 		return w.confirmed()
 	case r.Status == Approved && w.op.Reason == ReasonReversed:
 		return nil // what was said before it was taken back
 	case r.Status == Approved && w.p.Frozen == "" && !w.acknowledged():
-		return w.one(LateOutcome{Kind: w.op.Kind, Status: r.Status, Ref: w.ref(), Code: r.Code, Amount: r.Amount})
+		return w.stray()
 	case r.Status.Final() && w.opensGate():
 		return w.one(CallbackConfirmed{Ref: w.ref(), Refs: r.Refs})
 	}
 	return nil
+}
+
+// second tells whether the answer to a later attempt of a follow-up shows an effect of
+// its own: a callback has ended the operation meanwhile, by the effect of a former one.
+func (w witness) second() bool {
+	s := w.o.Result.Status
+	again := w.o.Source == FromAnswer && !w.op.Kind.Opens() && w.op.Attempt.Number > 1 && w.op.Status == OpSucceeded
+	return again && (s == Approved || s == Pending) && w.ref() != "" && w.op.Ref != "" && w.ref() != w.op.Ref
 }
 
 // acknowledged tells whether a person has dealt with what o tells.

@@ -71,6 +71,62 @@ func TestObserve_FormerAttempt(t *testing.T) {
 	}
 }
 
+// TestObserve_WhichAttempt: the attempts of a follow-up share a key, and a callback does
+// not say which one it is about.
+func TestObserve_WhichAttempt(t *testing.T) {
+	t.Parallel()
+	declined, failed := payment.Result{Status: payment.Declined, Ref: "c1"}, payment.Result{Status: payment.Failed}
+	pending := payment.Result{Status: payment.Pending, Ref: "c2"}
+	cases := map[string]struct {
+		data payment.EventData // what became of the second attempt; nil: it is under way
+		told payment.Result
+		want payment.OpStatus // of the operation
+	}{
+		"a decline while the second is under way":   {nil, declined, payment.OpOpen},
+		"a decline while the second is in doubt":    {payment.OutcomeUnknown{Attempt: 2}, declined, payment.OpUnknown},
+		"a failure without a reference":             {payment.OutcomeUnknown{Attempt: 2}, failed, payment.OpUnknown},
+		"a decline while the second is parked":      {payment.Parked{Attempt: 2}, declined, payment.OpParked},
+		"a decline of the second, known by its own": {payment.OperationPending{Attempt: 2, Ref: "c1"}, declined, payment.OpDeclined},
+		"a decline of neither that is accepted":     {payment.OperationPending{Attempt: 2, Ref: "c2"}, declined, payment.OpPending},
+		"a success is one, whichever had it":        {payment.OutcomeUnknown{Attempt: 2}, approved("c1", 100), payment.OpSucceeded},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, c := voidedOnce(t)
+			if tc.data != nil {
+				l.append(payment.Event{Command: c.ID, At: l.now, Data: tc.data})
+			}
+			l.observe(callback(payment.Capture, tc.told))
+			if op, _ := l.p.Operation(c.ID); op.Status != tc.want {
+				t.Errorf("the operation is %s, want %s", op.Status, tc.want)
+			}
+		})
+	}
+	for name, tc := range map[string]struct {
+		second payment.Result // the answer to the second attempt, after a callback has told of a success
+		freeze bool
+	}{
+		"the second took effect as well":      {approved("c2", 100), true},
+		"the second will take effect as well": {pending, true},
+		"the callback was about the second":   {approved("c1", 100), false},
+		"the second was declined":             {payment.Result{Status: payment.Declined, Ref: "c2"}, false},
+		"nobody knows which it was":           {approved("", 100), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, c := voidedOnce(t)
+			l.observe(callback(payment.Capture, approved("c1", 100)))
+			checkState(t, l.p, payment.StateCaptured)
+			if tc.freeze {
+				l.mustFreeze(ofAttempt(2, c, tc.second))
+			} else if events := l.observe(ofAttempt(2, c, tc.second)); len(events) != 0 {
+				t.Errorf("events %v, want none", events)
+			}
+		})
+	}
+}
+
 func ptr[T any](v T) *T { return &v }
 
 // TestObserve_CallbackUnderAFormerKey: the provider has authorised twice, once
