@@ -169,8 +169,17 @@ func (d decider) busy() (Reason, bool) {
 		if same && (d.c.Kind != Refund || d.r.OneRefundAtATime) {
 			return ReasonUnclear, true
 		}
+		if d.mistakable(op) {
+			return ReasonUnclear, true
+		}
 	}
 	return "", false
+}
+
+// mistakable tells whether what op, which waits for a person, may have done would be
+// taken for what the command is about to do.
+func (d decider) mistakable(op Operation) bool {
+	return d.r.OneRefundAtATime && d.c.Kind == Refund && op.Kind == Refund && op.Status == OpParked
 }
 
 func (d decider) followUp() Decision {

@@ -82,6 +82,25 @@ func TestDecide(t *testing.T) {
 			rules: func(r *payment.Rules) { r.OneRefundAtATime = true },
 			cmd:   command(payment.Refund, "second", 40), want: payment.NotYet,
 		},
+		"a refund beside a parked one waits where they cannot be told apart": {
+			given: parkedRefund, rules: func(r *payment.Rules) { r.OneRefundAtATime = true },
+			cmd: command(payment.Refund, "second", 40), want: payment.NotYet,
+		},
+		"a refund beside a parked one is refused when no person has looked for three days": {
+			given: parkedRefund, rules: func(r *payment.Rules) { r.OneRefundAtATime = true }, after: 72 * time.Hour,
+			cmd: command(payment.Refund, "second", 40), want: payment.Reject, reason: payment.ReasonUnclear,
+		},
+		"a refund beside a parked one starts where they can": {
+			given: parkedRefund, cmd: command(payment.Refund, "second", 40), want: payment.Start,
+		},
+		"a refund after a parked one that was resolved starts": {
+			given: func(l *ledger) {
+				parkedRefund(l)
+				l.append(payment.Event{Command: command(payment.Refund, "first", 60).ID, Data: payment.OperationFailed{}})
+			},
+			rules: func(r *payment.Rules) { r.OneRefundAtATime = true },
+			cmd:   command(payment.Refund, "second", 40), want: payment.Start,
+		},
 		"a capture beside a pending cancel waits": {
 			given: func(l *ledger) {
 				auth(500)(l)
@@ -152,6 +171,14 @@ func TestDecide(t *testing.T) {
 			}
 		})
 	}
+}
+
+// parkedRefund has captured 100 and refunded, perhaps, 60 of them.
+func parkedRefund(l *ledger) {
+	captured(100, 100)(l)
+	c := command(payment.Refund, "first", 60)
+	l.mustStart(c)
+	l.append(payment.Event{Command: c.ID, At: l.now, Data: payment.Parked{Attempt: 1, Reason: payment.ReasonUnclear}})
 }
 
 func gate(r *payment.Rules) {
