@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -20,7 +21,9 @@ func (a *app) brokerCommand() *cobra.Command {
 }
 
 func (a *app) brokerInitCommand() *cobra.Command {
-	o := natsconf.Options{Shards: 1, Hosts: []string{"127.0.0.1", "localhost"}, Public: map[string]string{}}
+	o := natsconf.Options{Public: map[string]string{}}
+	var mount string
+	var group int
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Make keys, certificates and the servers' configuration; again without harm",
@@ -29,26 +32,48 @@ servers' configuration includes, and certificates), one folder for each client (
 certificate and the authority), and "ca", which only the operator keeps. What is there is kept,
 a certificate in the last third of its year is renewed. Afterwards have the servers reload.
 
-Run it again after an upgrade of Payloom: the permissions are written from its table.`,
+Run it again, with --out alone, every month and after an upgrade of Payloom: the permissions are
+written from its table. A flag that is left out stays as it was the last time. Another --shards
+is refused without --force: the streams of a broker cannot be laid out anew.`,
 		Example: `  payctl broker init --out /etc/payloom/nats --hosts nats-1,nats-2,nats-3 --shards 8
+  payctl broker init --out /etc/payloom/nats   # every month
   payctl broker init --out ./nats --key ingress=UCHH5SDPGQ...   # its seed stays where it is`,
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			if o.Dir == "" || o.Shards < 1 || len(o.Hosts) == 0 {
-				return misuse("--out is needed, --shards must be at least 1, --hosts name one host or more")
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			given := cmd.Flags().Changed
+			if o.Dir == "" || given("shards") && o.Shards < 1 || given("hosts") && len(o.Hosts) == 0 || group < 0 {
+				return misuse("--out is needed, --shards must be at least 1, --hosts name one host or more, --group not be negative")
 			}
-			changed, err := natsconf.Write(o)
-			return errors.Join(err, a.changes(changed))
+			if given("mount") {
+				o.Mount = &mount
+			}
+			if given("group") {
+				o.Group = &group
+			}
+			return a.brokerInit(o)
 		},
 	}
 	cmd.Flags().StringVar(&o.Dir, "out", "", "folder of the installation")
-	cmd.Flags().IntVar(&o.Shards, "shards", o.Shards, "the same as for payctl provision")
-	cmd.Flags().StringSliceVar(&o.Hosts, "hosts", o.Hosts, "names and addresses by which the NATS servers are reached")
-	cmd.Flags().StringVar(&o.Mount, "mount", "", "where the servers see the folder broker; default: where it is")
-	cmd.Flags().IntVar(&o.Group, "group", 0, "numeric group that may read the clients' keys; default: only this user may")
+	cmd.Flags().IntVar(&o.Shards, "shards", 0, "the same as for payctl provision; at first 1")
+	cmd.Flags().StringSliceVar(&o.Hosts, "hosts", nil, "names and addresses by which the NATS servers are reached; at first 127.0.0.1,localhost")
+	cmd.Flags().StringVar(&mount, "mount", "", "where the servers see the folder broker; at first, and when empty, where it is")
+	cmd.Flags().IntVar(&group, "group", 0, "numeric group that may read the clients' keys; at first, and for 0, only this user may")
+	cmd.Flags().BoolVar(&o.Reshard, "force", false, "take another --shards than the last time")
 	cmd.Flags().StringToStringVar(&o.Public, "key", nil, "public keys of clients that keep their seeds themselves, as CLIENT=KEY")
 	_ = cmd.MarkFlagDirname("out")
 	return cmd
+}
+
+func (a *app) brokerInit(o natsconf.Options) error {
+	changed, err := natsconf.Write(o)
+	if errors.Is(err, natsconf.ErrOtherShards) {
+		return fmt.Errorf("%w\nshards are fixed once provisioned: leave out --shards for the broker that this installation is for; "+
+			"for a broker that is provisioned anew, with other shards, say --force", err)
+	}
+	if err != nil && len(changed) == 0 {
+		return err
+	}
+	return errors.Join(err, a.changes(changed))
 }
 
 func (a *app) brokerKeyCommand(use, short string, change func(dir, client string, now time.Time) ([]string, error)) *cobra.Command {

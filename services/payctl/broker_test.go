@@ -41,6 +41,36 @@ func TestBroker_InitAndRotate(t *testing.T) {
 	}
 }
 
+// TestBroker_InitAgainWithSomeFlags runs it as a monthly job does, which knows the
+// folder and nothing else.
+func TestBroker_InitAgainWithSomeFlags(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	initAgain := func(code int, says string, flags ...string) {
+		t.Helper()
+		p := payctl(t, nil, "", append([]string{"broker", "init", "--out", dir}, flags...)...)
+		if p.code != code || !strings.Contains(p.out+p.err, says) {
+			t.Errorf("init %v: exit %d, want %d with %q: %s%s", flags, p.code, code, says, p.out, p.err)
+		}
+	}
+	initAgain(exitOK, "wrote broker/auth.conf", "--hosts", "nats-1.internal", "--shards", "8", "--mount", "/etc/nats/broker")
+	initAgain(exitOK, "nothing to change")
+	initAgain(exitOK, "nothing to change", "--shards", "8")
+	initAgain(exitOK, "nothing to change", "--hosts", "nats-1.internal")
+	initAgain(exitOK, "nothing to change", "--mount", "/etc/nats/broker")
+	initAgain(exitFailed, "it is for 8, not 1", "--shards", "1")
+	initAgain(exitFailed, "--force", "--shards", "16")
+	initAgain(exitUsage, "--shards", "--shards", "0")
+	initAgain(exitUsage, "--hosts", "--hosts", "")
+	initAgain(exitOK, "nothing to change")
+	initAgain(exitOK, "wrote broker/server.pem", "--hosts", "nats-1.internal,nats-2.internal")
+	auth, err := os.ReadFile(filepath.Join(dir, "broker", "auth.conf"))
+	if err != nil || !strings.Contains(string(auth), "EVENTS_7") || !strings.Contains(string(auth), "/etc/nats/broker/server.pem") {
+		t.Errorf("after another host, shards or mount are forgotten: %v", err)
+	}
+	initAgain(exitOK, "wrote broker/auth.conf", "--shards", "16", "--force")
+}
+
 func TestBroker_Permissions(t *testing.T) {
 	t.Parallel()
 	p := payctl(t, nil, "", "broker", "permissions", "--shards", "3", "--json")

@@ -1,6 +1,7 @@
 package natsconf
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,18 +14,23 @@ import (
 	"github.com/payloom/payloom/pkg/bus"
 )
 
-// Options say what an installation looks like.
+// Options say what an installation looks like. What is left out stays as it was
+// when the installation was written last.
 type Options struct {
-	Dir    string
+	Dir string
+	// Shards is as many as the streams are laid out for; 0: as before, at first 1.
 	Shards int
+	// Reshard allows another number of Shards than before.
+	Reshard bool
 	// Hosts are the names and addresses by which servers are reached, by clients
-	// and by each other.
+	// and by each other; empty: as before, at first this machine only.
 	Hosts []string
-	// Mount is where the server finds the folder broker; empty: where it is.
-	Mount string
-	// Group is the numeric group that may read the clients' folders; 0: only the
-	// owner may.
-	Group int
+	// Mount is where the server finds the folder broker; nil: as before, at first
+	// "", which is where it is.
+	Mount *string
+	// Group is the numeric group that may read the clients' folders; nil: as before,
+	// at first 0, which is nobody but the owner.
+	Group *int
 	// Public are keys of clients that keep their seeds themselves.
 	Public map[string]string
 	// Now is the time certificates begin at; zero: the present.
@@ -60,6 +66,14 @@ func For(cfg bus.Config, dir, client string) bus.Config {
 // ErrUnknownClient means that the permission table does not have the client.
 var ErrUnknownClient = errors.New("natsconf: no such client")
 
+// ErrOtherShards means that an installation is for another number of shards: with
+// that many in the permissions, services would be refused streams that are there.
+var ErrOtherShards = errors.New("natsconf: another number of shards")
+
+// ErrForgotten means that an installation is there, and what was decided of it is
+// not: whatever is written now, neither servers nor clients would know it.
+var ErrForgotten = errors.New("natsconf: the installation's own folder is missing")
+
 // state is what is remembered of an installation between runs. It holds no secret.
 type state struct {
 	Shards int                 `json:"shards"`
@@ -74,9 +88,10 @@ type state struct {
 // installation is an installation that is being written.
 type installation struct {
 	state
-	dir  string
-	now  time.Time
-	done []string
+	dir     string
+	now     time.Time
+	ungroup bool // a group may no longer read the clients' files
+	done    []string
 }
 
 // Write makes an installation, or brings one up to date: what is there and good
@@ -86,7 +101,9 @@ func Write(o Options) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	in.Shards, in.Hosts, in.Mount, in.Group = o.Shards, o.Hosts, o.Mount, o.Group
+	if err := in.decide(o); err != nil {
+		return nil, err
+	}
 	for client, key := range o.Public {
 		if err := in.take(client, key); err != nil {
 			return nil, err
@@ -94,6 +111,27 @@ func Write(o Options) ([]string, error) {
 		in.outside(client)
 	}
 	return in.write()
+}
+
+// decide takes what o names in the place of what is remembered.
+func (in *installation) decide(o Options) error {
+	if o.Shards != 0 && in.Shards != 0 && o.Shards != in.Shards && !o.Reshard {
+		return fmt.Errorf("%w: it is for %d, not %d", ErrOtherShards, in.Shards, o.Shards)
+	}
+	in.Shards = cmp.Or(o.Shards, in.Shards, 1)
+	if len(o.Hosts) > 0 {
+		in.Hosts = o.Hosts
+	}
+	if len(in.Hosts) == 0 {
+		in.Hosts = []string{"127.0.0.1", "localhost"}
+	}
+	if o.Mount != nil {
+		in.Mount = *o.Mount
+	}
+	if o.Group != nil {
+		in.ungroup, in.Group = *o.Group == 0 && in.Group != 0, *o.Group
+	}
+	return nil
 }
 
 // outside notes that a client keeps its seed itself.
@@ -139,7 +177,7 @@ func open(dir string, now time.Time) (*installation, error) {
 	in := &installation{dir: dir, now: now, state: state{Keys: map[string][]string{}}}
 	data, err := os.ReadFile(in.path(caDir, stateFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return in, nil
+		return in, in.fresh()
 	}
 	if err != nil {
 		return nil, err
@@ -150,6 +188,18 @@ func open(dir string, now time.Time) (*installation, error) {
 	return in, nil
 }
 
+// fresh fails when the folder is not that of a new installation.
+func (in *installation) fresh() error {
+	auth := in.path(brokerDir, AuthFile)
+	switch _, err := os.Stat(auth); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	}
+	return fmt.Errorf("%w: %s is there, %s is not; take the folder that has both", ErrForgotten, auth, in.path(caDir, stateFile))
+}
+
 func (in *installation) path(parts ...string) string {
 	return filepath.Join(append([]string{in.dir}, parts...)...)
 }
@@ -157,7 +207,7 @@ func (in *installation) path(parts ...string) string {
 // write writes everything that is missing, too old or no longer true.
 func (in *installation) write() ([]string, error) {
 	table := bus.Permissions(in.Shards)
-	for _, step := range []func([]bus.Permission) error{in.folders, in.certificates, in.seeds, in.hand, in.auth, in.remember} {
+	for _, step := range []func([]bus.Permission) error{in.folders, in.certificates, in.seeds, in.hand, in.remember, in.auth} {
 		if err := step(table); err != nil {
 			return in.done, err
 		}
@@ -207,19 +257,25 @@ func (in *installation) put(data []byte, mode fs.FileMode, parts ...string) erro
 	return nil
 }
 
-// hand lets the group read the clients' files, and nobody else.
+// hand lets the group read the clients' files, and nobody else. Without a group it
+// leaves them as they are: somebody may have handed them out otherwise.
 func (in *installation) hand(table []bus.Permission) error {
-	if in.Group == 0 {
-		return nil
-	}
 	for _, client := range clients(table) {
 		for _, name := range []string{SeedFile, KeyFile} {
-			path := in.path(client, name)
-			err := errors.Join(os.Chown(path, -1, in.Group), os.Chmod(path, 0o440))
-			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if err := in.handOut(in.path(client, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+func (in *installation) handOut(path string) error {
+	switch {
+	case in.ungroup:
+		return os.Chmod(path, 0o400)
+	case in.Group == 0:
+		return nil
+	}
+	return errors.Join(os.Chown(path, -1, in.Group), os.Chmod(path, 0o440))
 }

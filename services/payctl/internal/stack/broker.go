@@ -133,7 +133,7 @@ func (s *Stack) busConfig(client string) bus.Config {
 // secure makes an installation of keys and certificates and reads its part of the
 // server's configuration.
 func secure(o *server.Options, dir string) error {
-	if _, err := natsconf.Write(natsconf.Options{Dir: dir, Shards: 1, Hosts: []string{"127.0.0.1", "localhost"}}); err != nil {
+	if _, err := natsconf.Write(natsconf.Options{Dir: dir}); err != nil {
 		return err
 	}
 	return o.ProcessConfigFile(natsconf.AuthPath(dir))
