@@ -64,7 +64,7 @@ func (o benchOptions) providerLatency() (time.Duration, error) {
 }
 
 func (a *app) bench(ctx context.Context, o benchOptions, latency time.Duration) (err error) {
-	options, err := a.stackOptions(o.stackFlags)
+	options, err := a.ownStackOptions(o.stackFlags)
 	if err != nil {
 		return err
 	}

@@ -41,7 +41,10 @@ every invariant, with a journal of what the client was promised. It fails when a
 lost, doubled, stuck or otherwise wrong. Everything runs on this machine and ends by itself.
 
 With --durability money there are three broker nodes that sync every write, and at the end
-every service and node is asked whether it has run so.`,
+every service and node is asked whether it has run so.
+
+It breaks what it made and nothing else: NATS_URL does not count, of DATABASE_URL only the server,
+on which it makes a database and drops it again, and --dir must name a folder that is empty.`,
 		Example: `  payctl chaos --payments 2000 --faults all --seed 1 --svg chaos.svg
   payctl chaos --payments 10000 --faults worker,broker --json`,
 		Args: cobra.NoArgs,
@@ -99,17 +102,29 @@ func chaosEnv() map[string]string {
 	}
 }
 
+// chaosStack are the options of a stack of which everything may be broken: its own
+// broker, its own database, and a folder in which nothing is yet.
+func (a *app) chaosStack(o chaosOptions, faults []string) (stack.Options, error) {
+	options, err := a.ownStackOptions(o.stackFlags)
+	if err != nil {
+		return options, err
+	}
+	if entries, err := os.ReadDir(a.dir); a.dir != "" && err == nil && len(entries) > 0 {
+		return options, misuse("--dir: there is something in %s already, and chaos breaks what it finds: name a folder that is new or empty", a.dir)
+	}
+	options.NATSURL, options.MonitorURL, options.Brokers = "", "", chaos.Nodes(faults, options.Durability)
+	if slices.Contains(faults, "postgres") {
+		options.DatabaseURL = "" // the server is killed, too
+	}
+	options.Env = chaosEnv()
+	return options, nil
+}
+
 func (a *app) chaos(ctx context.Context, o chaosOptions, faults []string) (err error) {
-	options, err := a.stackOptions(o.stackFlags)
+	options, err := a.chaosStack(o, faults)
 	if err != nil {
 		return err
 	}
-	// What is killed has to be our own.
-	options.NATSURL, options.MonitorURL, options.Brokers = "", "", chaos.Nodes(faults, options.Durability)
-	if slices.Contains(faults, "postgres") {
-		options.DatabaseURL = ""
-	}
-	options.Env = chaosEnv()
 	net := chaos.NewNet()
 	defer net.Close()
 	merchant, err := chaos.NewMerchant(ctx)

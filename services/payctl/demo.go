@@ -64,7 +64,7 @@ it must be, and names it.`,
 }
 
 func (a *app) demo(ctx context.Context, o demoOptions) (err error) {
-	options, err := a.stackOptions(o.stackFlags)
+	options, err := a.ownStackOptions(o.stackFlags)
 	if err != nil {
 		return err
 	}

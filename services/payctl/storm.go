@@ -132,7 +132,7 @@ func (a *app) storm(ctx context.Context, o stormOptions, throw func(context.Cont
 		return err
 	}
 	defer func() { err = errors.Join(err, recorder.Close()) }()
-	options, err := a.stackOptions(o.stackFlags)
+	options, err := a.ownStackOptions(o.stackFlags)
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,15 @@ func (f *stackFlags) add(cmd *cobra.Command, ports string) {
 	fixed(cmd, "durability", []string{bus.Laptop, bus.Money})
 }
 
-// options turns flags and environment into what the stack is told.
+// ownStackOptions are stackOptions for what only tries things out: whatever the
+// environment names, its rows are nobody else's.
+func (a *app) ownStackOptions(f stackFlags) (stack.Options, error) {
+	o, err := a.stackOptions(f)
+	o.OwnDatabase = true
+	return o, err
+}
+
+// stackOptions turns flags and environment into what the stack is told.
 func (a *app) stackOptions(f stackFlags) (stack.Options, error) {
 	ports, err := parsePorts(f.ports)
 	if err != nil {
@@ -48,7 +56,7 @@ func (a *app) stackOptions(f stackFlags) (stack.Options, error) {
 		NATSURL: environ["NATS_URL"], MonitorURL: environ["NATS_MONITOR_URL"], DatabaseURL: environ["DATABASE_URL"],
 	}
 	// Rows of another broker's streams must not meet those of a new one.
-	o.OwnDatabase = o.NATSURL == "" && a.dir == ""
+	o.OwnDatabase = o.NATSURL == ""
 	if f.verbose {
 		o.Verbose = a.err
 	}
@@ -84,8 +92,8 @@ func (a *app) upCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Run the whole system on this machine until Ctrl-C",
-		Long: `Up starts a broker and a Postgres of its own (unless NATS_URL and DATABASE_URL name others),
-lays them out, starts every service as a process of its own with the simulator in the place
+		Long: `Up starts a broker and a Postgres of its own (unless NATS_URL and DATABASE_URL name others; with
+DATABASE_URL alone it makes a database of its own on that server), lays them out, starts every service as a process of its own with the simulator in the place
 of the providers, and prints where they are. A service that dies is started again. Without
 --dir everything is gone at the end; with it, the next run goes on where this one ended.`,
 		Args: cobra.NoArgs,

@@ -51,7 +51,7 @@ func TestChaos_EveryFault(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), filepath.Join(binaries(t), "payctl"), "chaos", "--payments", "150", "--faults", faults, //nolint:gosec // our own program
 		"--storm", "35s", "--seed", "11", "--json", "--svg", picture)
 	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr, cmd.Env = &stdout, &stderr, append(os.Environ(), "TMPDIR="+dir)
+	cmd.Stdout, cmd.Stderr, cmd.Env = &stdout, &stderr, append(os.Environ(), "TMPDIR="+dir, "NATS_URL=", "DATABASE_URL=")
 	err := cmd.Run()
 	var r chaos.Report
 	if jsonErr := json.Unmarshal(stdout.Bytes(), &r); jsonErr != nil {
@@ -126,7 +126,7 @@ func TestChaos_EndsWhenInterrupted(t *testing.T) {
 		t.Skip("runs the real programs")
 	}
 	cmd := exec.Command(filepath.Join(binaries(t), "payctl"), "chaos", "--payments", "5000", "--faults", "zombies,worker,net-cut")
-	cmd.Env = append(os.Environ(), "TMPDIR="+openFolder(t))
+	cmd.Env = append(os.Environ(), "TMPDIR="+openFolder(t), "NATS_URL=", "DATABASE_URL=")
 	var stderr said
 	cmd.Stderr = &stderr
 	if err := cmd.Start(); err != nil {

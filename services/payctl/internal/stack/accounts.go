@@ -54,15 +54,11 @@ const (
 // writeAccounts makes the secrets that are missing and writes the accounts file.
 // The file is written at every start, since ports change; secrets stay.
 func (s *Stack) writeAccounts() error {
-	if err := os.MkdirAll(s.secretDir(), 0o700); err != nil {
+	if err := s.writeSecrets(); err != nil {
 		return err
 	}
-	for name, length := range secretNames {
-		text, err := s.secret(name, length)
-		if err != nil {
-			return fmt.Errorf("secret %s: %w", name, err)
-		}
-		s.secrets[name] = text
+	if err := s.ownAccounts(); err != nil {
+		return err
 	}
 	if err := os.WriteFile(s.AccountsFile(), []byte(s.accountsText()), 0o600); err != nil {
 		return err
@@ -77,6 +73,36 @@ func (s *Stack) writeAccounts() error {
 	}
 	return nil
 }
+
+// writeSecrets makes the secrets that are missing.
+func (s *Stack) writeSecrets() error {
+	if err := os.MkdirAll(s.secretDir(), 0o700); err != nil {
+		return err
+	}
+	for name, length := range secretNames {
+		text, err := s.secret(name, length)
+		if err != nil {
+			return fmt.Errorf("secret %s: %w", name, err)
+		}
+		s.secrets[name] = text
+	}
+	return nil
+}
+
+// ownAccounts fails when the accounts file was written by somebody else.
+func (s *Stack) ownAccounts() error {
+	text, err := os.ReadFile(s.AccountsFile())
+	if errors.Is(err, fs.ErrNotExist) || err == nil && strings.HasPrefix(string(text), accountsMark) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %s was written by somebody else: take another --dir", ErrOptions, s.AccountsFile())
+}
+
+// accountsMark begins an accounts file that a stack has written.
+const accountsMark = "# Written by payctl at every start"
 
 // Accounts returns the merchant's accounts, as provider/name.
 func (s *Stack) Accounts() []string { return s.accounts }
@@ -122,7 +148,7 @@ func (s *Stack) accountsText() string {
 		scopes = append(scopes, string(scope))
 	}
 	secret := func(name string) string { return "file:" + filepath.Join(s.secretDir(), name) }
-	return fmt.Sprintf(`# Written by payctl at every start; the secrets it refers to stay.
+	return fmt.Sprintf(accountsMark+`; the secrets it refers to stay.
 merchants:
   - id: %s
     api_keys:

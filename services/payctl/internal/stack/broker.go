@@ -88,6 +88,9 @@ func (s *Stack) startBroker(ctx context.Context) (err error) {
 		}
 		s.onStop("broker", s.broker.stop)
 	}
+	if err := s.strangers(ctx); err != nil {
+		return err
+	}
 	done, err := s.provision(ctx)
 	if err != nil {
 		return fmt.Errorf("provision: %w", err)

@@ -5,7 +5,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -57,17 +59,22 @@ func (s *Stack) startPostgres(ctx context.Context) error {
 	return nil
 }
 
-// makeDatabase makes a database of a new name beside the one that was named.
+// makeDatabase makes a database of a new name beside the one that was named, or
+// finds the one that it made for this folder before.
 func (s *Stack) makeDatabase(ctx context.Context) error {
-	name := databaseName + "_" + strings.ToLower(rand.Text()[:10])
-	fresh, err := withDatabase(s.opts.DatabaseURL, name)
+	name, before, err := s.ownDatabase()
 	if err != nil {
+		return err
+	}
+	if s.database, err = withDatabase(s.opts.DatabaseURL, name); err != nil || before {
 		return err
 	}
 	if err := s.atServer(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()); err != nil {
 		return err
 	}
-	s.database = fresh
+	if !s.temporary {
+		return os.WriteFile(s.databaseFile(), []byte(name+"\n"), 0o600)
+	}
 	s.onStop("database "+name, func() error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), databasePatience)
 		defer cancel()
@@ -75,6 +82,19 @@ func (s *Stack) makeDatabase(ctx context.Context) error {
 	})
 	return nil
 }
+
+// ownDatabase returns what the stack's database is called, and whether it was made
+// before.
+func (s *Stack) ownDatabase() (name string, before bool, err error) {
+	text, err := os.ReadFile(s.databaseFile())
+	if errors.Is(err, fs.ErrNotExist) {
+		return databaseName + "_" + strings.ToLower(rand.Text()[:10]), false, nil
+	}
+	return strings.TrimSpace(string(text)), true, err
+}
+
+// databaseFile keeps the name of the database that was made for a folder.
+func (s *Stack) databaseFile() string { return filepath.Join(s.dir, "database") }
 
 const databasePatience = 30 * time.Second
 

@@ -37,8 +37,8 @@ type Options struct {
 	NATSURL    string
 	MonitorURL string
 	// DatabaseURL names a database to use instead of an own server. With
-	// OwnDatabase only its server is used: a fresh database is made there, and
-	// dropped by Stop.
+	// OwnDatabase only its server is used: a database is made there that is nobody
+	// else's. Stop drops it, unless Dir is kept: then the next run finds it again.
 	DatabaseURL string
 	OwnDatabase bool
 
