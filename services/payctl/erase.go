@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -21,6 +22,7 @@ type eraseOptions struct {
 	merchant string
 	dryRun   bool
 	force    bool
+	confirm  string
 }
 
 func (a *app) eraseCommand() *cobra.Command {
@@ -28,18 +30,25 @@ func (a *app) eraseCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "erase PAYMENT_ID",
 		Short: "Make the personal data of a payment unreadable, for good",
-		Long: `Erase destroys the key that the payment's personal data is sealed with: in commands, events,
+		Long: `Erase takes two calls, for it cannot be undone. The first changes nothing: it shows what there is
+to erase and prints a token. The second, the same with --confirm TOKEN, erases. It is refused when
+anything happened to the payment in between.
+
+It destroys the key that the payment's personal data is sealed with: in commands, events,
 rows, webhooks that wait, and every backup of them. Amounts, ids and dates stay. What the
 provider tells of the buyer later is not kept. Services may remember the key for a minute.
 What the payment's callbacks brought in is sealed by the day and unreadable after 35 days.
 
 While an operation is under way its data is needed, so that is refused unless forced: what
-was not sent to the provider yet is then not carried out. Doing it twice changes nothing.
+was not sent to the provider yet is then not carried out. Without a database it is refused
+unless forced, too: what is accepted and not begun stands in the rows alone, and these are then
+left as they are. Doing it twice changes nothing.
 
 What was stored before PAYLOOM_DATA_KEYS was set stands in the streams in clear, until it
 expires; it is counted, and removed from the rows.`,
 		Example: `  payctl erase order-4711 --merchant demo --reason "request 2026-118" --dry-run
-  payctl erase order-4711 --merchant demo --reason "request 2026-118"`,
+  payctl erase order-4711 --merchant demo --reason "request 2026-118"
+  payctl erase order-4711 --merchant demo --reason "request 2026-118" --confirm 7ab2c4d5e6f7`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !o.dryRun {
@@ -53,8 +62,9 @@ expires; it is counted, and removed from the rows.`,
 	}
 	merchantFlag(cmd, &o.merchant)
 	operatorFlags(cmd, &o.operator)
-	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "say what would be erased, and do nothing")
-	cmd.Flags().BoolVar(&o.force, "force", false, "even while an operation is under way")
+	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "say what would be erased, and nothing else")
+	cmd.Flags().BoolVar(&o.force, "force", false, "even while an operation is under way, or where no database tells")
+	cmd.Flags().StringVar(&o.confirm, "confirm", "", "the token that the first call printed")
 	return cmd
 }
 
@@ -70,12 +80,43 @@ type erasure struct {
 	Rows     int64            `json:"rows"`     // that held personal data in clear
 	Webhooks int              `json:"webhooks"` // the same
 	Open     []string         `json:"open"`     // operations under way
+	// RowsLeftAlone means that no database is named: what is only in rows was not looked
+	// at, accepted commands among it, and is not erased.
+	RowsLeftAlone bool `json:"rows_left_alone"`
+	// Confirm is the token for the second call; empty: there is none, or it was this one.
+	Confirm string `json:"confirm,omitempty"`
 
+	version  uint64
 	commands map[payment.CommandID]bool
 }
 
 // errOpen means that operations are under way.
 var errOpen = errors.New("operations are under way, whose data is needed: wait for their end, or say --force")
+
+// errRowsUnknown means that nobody tells of commands that no event tells of.
+var errRowsUnknown = errors.New("operations that are accepted and not begun stand in the rows alone: " +
+	"set DATABASE_URL, or --dir to the folder of a running payctl up, or say --force")
+
+// token ties the erasure to the payment as the operator saw it.
+func (e *erasure) token(force bool) string {
+	choice := append([]string{"erase", strconv.FormatBool(force), strconv.FormatBool(e.RowsLeftAlone)}, e.Open...)
+	return payment.Digest(append([]string{string(e.Merchant), string(e.Payment), strconv.FormatUint(e.version, 10)}, choice...)...)[:12]
+}
+
+// admit fails when o does not allow what was found.
+func (e *erasure) admit(o eraseOptions) error {
+	switch {
+	case o.dryRun:
+		return nil
+	case len(e.Open) > 0 && !o.force:
+		return fmt.Errorf("%w (%s)", errOpen, strings.Join(e.Open, ", "))
+	case e.RowsLeftAlone && !o.force:
+		return errRowsUnknown
+	case o.confirm != "" && o.confirm != e.token(o.force):
+		return fmt.Errorf("%w: the token is for another version, or another choice", errChanged)
+	}
+	return nil
+}
 
 func (a *app) erase(ctx context.Context, id payment.ID, o eraseOptions) error {
 	b, err := a.connect(ctx)
@@ -91,16 +132,20 @@ func (a *app) erase(ctx context.Context, id payment.ID, o eraseOptions) error {
 	if err != nil {
 		return err
 	}
-	if rows != nil {
+	if e.RowsLeftAlone = rows == nil; !e.RowsLeftAlone {
 		defer rows.Close()
 	}
 	if err := e.look(ctx, b, rows); err != nil {
 		return err
 	}
-	if len(e.Open) > 0 && !o.force && !o.dryRun {
-		return fmt.Errorf("%w (%s)", errOpen, strings.Join(e.Open, ", "))
+	if err := e.admit(o); err != nil {
+		return err
 	}
-	if !o.dryRun {
+	switch {
+	case o.dryRun:
+	case o.confirm == "":
+		e.Confirm = e.token(o.force)
+	default:
 		r := o.record("payment.erase")
 		r.Merchant, r.Payment = e.Merchant, e.Payment
 		err := b.Audited(ctx, r, func(ctx context.Context) (string, error) { return e.do(ctx, b, rows, a) })
@@ -113,9 +158,9 @@ func (a *app) erase(ctx context.Context, id payment.ID, o eraseOptions) error {
 
 // eraseRows returns the database, nil when none is named.
 func (a *app) eraseRows(ctx context.Context) (*pgxpool.Pool, error) {
-	if _, err := a.databaseURL(); err != nil {
-		a.console.Note("rows are left alone: " + err.Error())
-		return nil, nil //nolint:nilerr // said above
+	s, err := a.settings()
+	if err != nil || s.DatabaseURL == "" {
+		return nil, err
 	}
 	return a.database(ctx)
 }
@@ -176,6 +221,7 @@ func (e *erasure) lookAtEvents(ctx context.Context, b *bus.Bus) error {
 		if m.Seq < last {
 			return nil
 		}
+		e.version = rec.After.Version
 		for _, op := range rec.After.Operations {
 			if !op.Status.Terminal() {
 				e.Open = append(e.Open, fmt.Sprintf("%s %s", op.Kind, op.Status))
@@ -249,7 +295,7 @@ func (a *app) printErasure(e *erasure) error {
 	}
 	verb := "erased"
 	switch {
-	case e.DryRun:
+	case e.DryRun || e.Confirm != "":
 		verb = "would be erased"
 	case e.Before:
 		verb = "was erased before"
@@ -261,6 +307,12 @@ func (a *app) printErasure(e *erasure) error {
 	}
 	if len(e.Open) > 0 {
 		a.console.Printf("under way: %s\n", strings.Join(e.Open, ", "))
+	}
+	if e.RowsLeftAlone {
+		a.console.Printf("no database is named: its rows are left alone, and what is accepted and not begun is not known\n")
+	}
+	if e.Confirm != "" {
+		a.console.Printf("nothing is changed yet; to do so, run this again with --confirm %s\n", e.Confirm)
 	}
 	return nil
 }

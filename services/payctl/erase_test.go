@@ -81,6 +81,19 @@ func (r *eraseRig) erase(code int, args ...string) (erasure, string) {
 	return e, got.out + got.err
 }
 
+// confirm runs both calls of payctl erase, and returns what the second printed for
+// programs.
+func (r *eraseRig) confirm(args ...string) erasure {
+	r.t.Helper()
+	args = append(args, "--reason", "a test")
+	first, _ := r.erase(0, args...)
+	if first.Erased || first.Confirm == "" {
+		r.t.Fatalf("%v: the first call: %+v", args, first)
+	}
+	e, _ := r.erase(0, append(args, "--confirm", first.Confirm)...)
+	return e
+}
+
 func (r *eraseRig) isErased(id string) bool {
 	r.t.Helper()
 	erased, _, err := r.bus.IsErased(r.t.Context(), "demo", payment.ID(id))
@@ -101,10 +114,10 @@ func TestErase_RefusesWhileSomethingIsUnderWay(t *testing.T) {
 		t.Errorf("a dry run: %+v", e)
 	}
 	r.tell(r.bus, h, h.Payment.Operations[0].ID, "p1", payment.OperationSucceeded{Amount: 100, Ref: "r"})
-	if e, _ := r.erase(0, "p1", "--reason", "a test"); !e.Erased || e.Before || e.Sealed != 1 || e.Clear != 0 || !r.isErased("p1") {
+	if e := r.confirm("p1"); !e.Erased || e.Before || e.Sealed != 1 || e.Clear != 0 || !r.isErased("p1") {
 		t.Errorf("after its end: %+v", e)
 	}
-	if e, _ := r.erase(0, "p1", "--reason", "a test"); !e.Erased || !e.Before {
+	if e := r.confirm("p1"); !e.Erased || !e.Before {
 		t.Errorf("once more: %+v", e)
 	}
 	got := payctl(t, r.environ, "", "audit", "list", "--json", "--action", "payment.erase")
@@ -117,7 +130,7 @@ func TestErase_ForcedWhileUnderWay(t *testing.T) {
 	t.Parallel()
 	r := newEraseRig(t)
 	r.open(r.bus, "p1")
-	if e, _ := r.erase(0, "p1", "--reason", "a test", "--force"); !e.Erased || len(e.Open) != 1 || !r.isErased("p1") {
+	if e := r.confirm("p1", "--force"); !e.Erased || len(e.Open) != 1 || !r.isErased("p1") {
 		t.Errorf("%+v", e)
 	}
 }
@@ -146,7 +159,7 @@ func TestErase_TellsWhatStandsInClear(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, _ := r.erase(0, "p1", "--reason", "a test")
+	e := r.confirm("p1")
 	if !e.Erased || e.Sealed != 0 || e.Clear != 2 || e.Rows != 1 || e.Webhooks != 1 {
 		t.Errorf("%+v", e)
 	}
@@ -155,6 +168,54 @@ func TestErase_TellsWhatStandsInClear(t *testing.T) {
 		+ (SELECT count(*) FROM payloom_kept.webhook_deliveries WHERE encode(body, 'escape') LIKE '%Canary%')`).Scan(&left)
 	if err != nil || left != 0 {
 		t.Errorf("%d rows show personal data, %v", left, err)
+	}
+}
+
+// TestErase_TakesTwoCalls: a token is for what the operator saw, and nothing else.
+func TestErase_TakesTwoCalls(t *testing.T) {
+	t.Parallel()
+	r := newEraseRig(t)
+	why := []string{"p1", "--reason", "a test"}
+	h := r.open(r.bus, "p1")
+	c := h.Payment.Operations[0].ID
+	h = r.tell(r.bus, h, c, "p1", payment.OperationSucceeded{Amount: 100, Ref: "r"})
+	first, _ := r.erase(0, why...)
+	if first.Confirm == "" || first.Erased || r.isErased("p1") {
+		t.Fatalf("the first call: %+v", first)
+	}
+	if said := payctl(t, r.environ, "", append([]string{"erase"}, why...)...); !strings.Contains(said.out, "would be erased") || !strings.Contains(said.out, "--confirm "+first.Confirm) {
+		t.Errorf("people are told %s", said.out)
+	}
+	for name, args := range map[string][]string{"a wrong token": {"--confirm", "abc"}, "another choice": {"--force", "--confirm", first.Confirm}} {
+		if _, said := r.erase(1, append(why, args...)...); !strings.Contains(said, "look again") || r.isErased("p1") {
+			t.Errorf("%s: %s", name, said)
+		}
+	}
+	r.tell(r.bus, h, c, "p1", payment.BuyerDetailsReceived{Buyer: payment.Buyer{Name: "Canary"}})
+	if _, said := r.erase(1, append(why, "--confirm", first.Confirm)...); !strings.Contains(said, "look again") || r.isErased("p1") {
+		t.Errorf("the payment went on: %s", said)
+	}
+	if e := r.confirm("p1"); !e.Erased || e.Confirm != "" || !r.isErased("p1") {
+		t.Errorf("looked at again: %+v", e)
+	}
+}
+
+// TestErase_WithoutADatabase: a command that is accepted and not begun is in the rows
+// alone.
+func TestErase_WithoutADatabase(t *testing.T) {
+	t.Parallel()
+	r := newEraseRig(t)
+	h := r.open(r.bus, "p1")
+	r.tell(r.bus, h, h.Payment.Operations[0].ID, "p1", payment.OperationSucceeded{Amount: 100, Ref: "r"})
+	delete(r.environ, "DATABASE_URL")
+	if _, said := r.erase(1, "p1", "--reason", "a test"); !strings.Contains(said, "DATABASE_URL") || !strings.Contains(said, "--force") || r.isErased("p1") {
+		t.Errorf("said %s", said)
+	}
+	if e, _ := r.erase(0, "p1", "--dry-run"); !e.RowsLeftAlone || e.Confirm != "" || r.isErased("p1") {
+		t.Errorf("a dry run: %+v", e)
+	}
+	if e := r.confirm("p1", "--force"); !e.Erased || !e.RowsLeftAlone || !r.isErased("p1") {
+		t.Errorf("forced: %+v", e)
 	}
 }
 
