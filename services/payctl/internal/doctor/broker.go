@@ -101,7 +101,10 @@ var brokerChecks = []check{
 	}, {
 		"dead.letters", "payctl dead list, repair the cause, then payctl dead replay; payctl dead discard for what is nothing",
 		func(v Vitals) (Level, string) {
-			if len(v.Dead) == 0 {
+			switch {
+			case len(v.Dead) == 0 && v.DeadErr != nil:
+				return verdict(Warn, "they cannot be read: %v", v.DeadErr)
+			case len(v.Dead) == 0:
 				return verdict(OK, "none is open")
 			}
 			return verdict(Fail, "%d are open, the oldest since %s", len(v.Dead), short(v.Now.Sub(slices.MinFunc(v.Dead, time.Time.Compare))))
@@ -224,7 +227,10 @@ func judgeBacklog(v Vitals) (Level, string) {
 }
 
 func judgeStranded(v Vitals) (Level, string) {
-	if len(v.Stranded) == 0 {
+	switch {
+	case len(v.Stranded) == 0 && v.AdvisoryErr != nil:
+		return verdict(Warn, "the advisories cannot be read: %v", v.AdvisoryErr)
+	case len(v.Stranded) == 0:
 		return verdict(OK, "the broker has given up no message")
 	}
 	last := v.Stranded[len(v.Stranded)-1]

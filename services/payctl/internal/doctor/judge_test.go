@@ -79,6 +79,10 @@ func plants() []plant {
 		{"advisories.max_deliveries", Fail, "worker-x of COMMANDS_0 1h0m0s ago", func(v *Vitals) {
 			v.Stranded = []bus.Advisory{{Kind: bus.MaxDeliveries, Stream: "COMMANDS_0", Consumer: "worker-x", At: noon.Add(-time.Hour)}}
 		}},
+		{"advisories.max_deliveries", Warn, "broken pipe", func(v *Vitals) { v.AdvisoryErr = broken }},
+		{"advisories.max_deliveries", Fail, "1 message", func(v *Vitals) { v.AdvisoryErr, v.Stranded = broken, []bus.Advisory{{At: noon}} }},
+		{"dead.letters", Warn, "broken pipe", func(v *Vitals) { v.DeadErr = broken }},
+		{"dead.letters", Fail, "1 are open", func(v *Vitals) { v.DeadErr, v.Dead = broken, []time.Time{noon} }},
 		{"dead.letters", Fail, "2 are open, the oldest since 2h0m0s", func(v *Vitals) { v.Dead = []time.Time{noon.Add(-time.Hour), noon.Add(-2 * time.Hour)} }},
 		{"audit.chain", Fail, "hold together", func(v *Vitals) { v.AuditErr = bus.ErrTampered }},
 		{"audit.chain", Warn, "broken pipe", func(v *Vitals) { v.AuditErr = broken }},

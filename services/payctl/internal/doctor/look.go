@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"time"
@@ -56,37 +57,42 @@ func (v *Vitals) lookAtBroker(ctx context.Context, s Sources) {
 	if !v.Laptop {
 		v.Durability = bus.Durable(ctx, s.Config.MonitorURL)
 	}
-	there := func(stream string) bool {
-		for _, r := range survey.Streams {
-			if r.Name == stream {
-				return !r.Missing
-			}
-		}
-		return false
-	}
-	if there(bus.AdvisoryStream) {
-		_ = s.Broker.ReadAdvisories(ctx, func(a bus.Advisory) { // what could not be read is seen the next time
-			if a.Kind == bus.MaxDeliveries {
-				v.Stranded = append(v.Stranded, a)
-			}
-		})
-	}
-	if !there(bus.AuditStream) {
-		return
-	}
-	v.AuditErr = s.Broker.ReadAudit(ctx, func(wire.AuditRecord, bus.Message) error { v.Audit++; return nil })
-	if there(bus.DeadStream) {
-		v.lookAtLetters(ctx, s.Broker)
-	}
+	v.readStreams(ctx, s.Broker)
 }
 
-func (v *Vitals) lookAtLetters(ctx context.Context, b *bus.Bus) {
+// readStreams reads what tells of trouble, each for itself.
+func (v *Vitals) readStreams(ctx context.Context, b *bus.Bus) {
+	v.AdvisoryErr = v.read(bus.AdvisoryStream, func() error { return v.lookAtAdvisories(ctx, b) })
+	v.AuditErr = v.read(bus.AuditStream, func() error {
+		return b.ReadAudit(ctx, func(wire.AuditRecord, bus.Message) error { v.Audit++; return nil })
+	})
+	v.DeadErr = v.read(bus.DeadStream, func() error { return v.lookAtLetters(ctx, b) })
+}
+
+// read reads a stream that is there.
+func (v *Vitals) read(stream string, look func() error) error {
+	for _, r := range v.Broker.Streams {
+		if r.Name == stream && r.Missing {
+			return fmt.Errorf("stream %s is missing", stream)
+		}
+	}
+	return look()
+}
+
+func (v *Vitals) lookAtAdvisories(ctx context.Context, b *bus.Bus) error {
+	return b.ReadAdvisories(ctx, func(a bus.Advisory) {
+		if a.Kind == bus.MaxDeliveries {
+			v.Stranded = append(v.Stranded, a)
+		}
+	})
+}
+
+func (v *Vitals) lookAtLetters(ctx context.Context, b *bus.Bus) error {
 	var ends bus.Ends
 	if err := b.ReadEnds(ctx, &ends); err != nil {
-		v.AuditErr = errors.Join(v.AuditErr, err)
-		return
+		return err
 	}
-	err := b.Follow(ctx, bus.DeadStream, bus.FollowOptions{ToEnd: true}, func(_ context.Context, batch []bus.Message) error {
+	return b.Follow(ctx, bus.DeadStream, bus.FollowOptions{ToEnd: true}, func(_ context.Context, batch []bus.Message) error {
 		for _, m := range batch {
 			if _, ended := ends.Of(m.Seq); !ended {
 				v.Dead = append(v.Dead, m.Time)
@@ -94,9 +100,6 @@ func (v *Vitals) lookAtLetters(ctx context.Context, b *bus.Bus) {
 		}
 		return nil
 	})
-	if err != nil {
-		v.AuditErr = errors.Join(v.AuditErr, err)
-	}
 }
 
 // lookAtFiles looks at what lies on this machine.

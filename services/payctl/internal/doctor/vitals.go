@@ -15,9 +15,12 @@ type Vitals struct {
 	Durability error // why it is not known to sync every write; nil: it is
 	Laptop     bool  // no durability is wanted
 	Stranded   []bus.Advisory
-	Dead       []time.Time // when the open dead letters were buried
-	Audit      int         // records
-	AuditErr   error
+	// AdvisoryErr, DeadErr and AuditErr tell why not all of them could be read.
+	AdvisoryErr error
+	Dead        []time.Time // when the open dead letters were buried
+	DeadErr     error
+	Audit       int // records
+	AuditErr    error
 
 	Rows    *Rows // nil: the database did not answer, or none is named
 	NoRows  bool  // none is named
