@@ -51,7 +51,7 @@ func TestChaos_EveryFault(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), filepath.Join(binaries(t), "payctl"), "chaos", "--payments", "150", "--faults", faults, //nolint:gosec // our own program
 		"--storm", "35s", "--seed", "11", "--json", "--svg", picture)
 	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr, cmd.Env = &stdout, &stderr, append(os.Environ(), "TMPDIR="+dir, "NATS_URL=", "DATABASE_URL=")
+	cmd.Stdout, cmd.Stderr, cmd.Env = &stdout, &stderr, append(os.Environ(), "TMPDIR="+dir, "NATS_URL=", "DATABASE_URL="+testkit.Postgres(t))
 	err := cmd.Run()
 	var r chaos.Report
 	if jsonErr := json.Unmarshal(stdout.Bytes(), &r); jsonErr != nil {
@@ -84,12 +84,10 @@ func TestChaos_AtMoneyDurability(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs the real programs")
 	}
-	// Without a database the test is skipped.
-	testkit.Postgres(t)
 	cmd := exec.CommandContext(t.Context(), filepath.Join(binaries(t), "payctl"), "chaos", "--durability", bus.Money, //nolint:gosec // our own program
 		"--payments", "30", "--faults", "net-latency,broker", "--storm", "12s", "--json")
 	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr, cmd.Env = &stdout, &stderr, append(os.Environ(), "TMPDIR="+openFolder(t))
+	cmd.Stdout, cmd.Stderr, cmd.Env = &stdout, &stderr, append(os.Environ(), "TMPDIR="+openFolder(t), "NATS_URL=", "DATABASE_URL="+testkit.Postgres(t))
 	err := cmd.Run()
 	var r chaos.Report
 	if jsonErr := json.Unmarshal(stdout.Bytes(), &r); jsonErr != nil {
@@ -126,7 +124,7 @@ func TestChaos_EndsWhenInterrupted(t *testing.T) {
 		t.Skip("runs the real programs")
 	}
 	cmd := exec.Command(filepath.Join(binaries(t), "payctl"), "chaos", "--payments", "5000", "--faults", "zombies,worker,net-cut")
-	cmd.Env = append(os.Environ(), "TMPDIR="+openFolder(t), "NATS_URL=", "DATABASE_URL=")
+	cmd.Env = append(os.Environ(), "TMPDIR="+openFolder(t), "NATS_URL=", "DATABASE_URL="+testkit.Postgres(t))
 	var stderr said
 	cmd.Stderr = &stderr
 	if err := cmd.Start(); err != nil {
