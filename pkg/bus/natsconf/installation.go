@@ -56,6 +56,12 @@ const (
 // AuthPath returns the file that a server's configuration includes.
 func AuthPath(dir string) string { return filepath.Join(dir, brokerDir, AuthFile) }
 
+// Routes returns the files by which servers know each other.
+func Routes(dir string) (cert, key, authority string) {
+	at := func(name string) string { return filepath.Join(dir, brokerDir, name) }
+	return at("routes.pem"), at("routes-key.pem"), at("routes-ca.pem")
+}
+
 // For returns cfg with the keys that the installation in dir has for a client.
 func For(cfg bus.Config, dir, client string) bus.Config {
 	at := func(name string) string { return filepath.Join(dir, client, name) }

@@ -48,7 +48,7 @@ func TestChaos_EveryFault(t *testing.T) {
 	}
 	dir := openFolder(t)
 	picture := filepath.Join(dir, "chaos.svg")
-	cmd := exec.CommandContext(t.Context(), filepath.Join(binaries(t), "payctl"), "chaos", "--payments", "150", "--faults", faults, //nolint:gosec // our own program
+	cmd := exec.CommandContext(t.Context(), filepath.Join(binaries(t), "payctl"), "chaos", "--secure", "--payments", "150", "--faults", faults, //nolint:gosec // our own program
 		"--storm", "35s", "--seed", "11", "--json", "--svg", picture)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr, cmd.Env = &stdout, &stderr, append(os.Environ(), "TMPDIR="+dir, "NATS_URL=", "DATABASE_URL="+testkit.Postgres(t))

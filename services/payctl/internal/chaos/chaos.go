@@ -17,7 +17,7 @@ import (
 type Env struct {
 	Stack *stack.Stack
 	Net   *Net     // that the stack's traffic goes through
-	Bus   *bus.Bus // with the right to change streams
+	Bus   *bus.Bus // to look with
 	// Merchant is the endpoint that webhooks go to; nil: there is none.
 	Merchant *Merchant
 	// Verify checks everything at the end.
@@ -77,8 +77,13 @@ func StormFor(payments, faults int) time.Duration {
 func Run(ctx context.Context, env Env, o Options) (Report, error) {
 	o = o.withDefaults()
 	u := env.Stack.URLs()
+	h, err := takeHands(ctx, env.Stack)
+	if err != nil {
+		return Report{}, err
+	}
+	defer h.close()
 	f := &field{
-		stack: env.Stack, net: env.Net, bus: env.Bus,
+		stack: env.Stack, net: env.Net, hands: h,
 		computop: api.NewComputop(u.Simulator, o.Concurrency), axerve: api.NewAxerve(u.Simulator, o.Concurrency),
 		ecommpay: api.NewECommPay(u.Simulator, o.Concurrency),
 	}
@@ -154,7 +159,7 @@ func (r *run) heal(ctx context.Context) {
 // layOut gives the streams their limits back, as an operator would. Nodes that are
 // all killed at once can forget that a limit was changed a moment before.
 func (r *run) layOut(ctx context.Context) error {
-	_, err := r.env.Bus.Provision(ctx, bus.Topology{Replicas: len(r.env.Stack.Nodes())})
+	_, err := r.field.hands.provisioner.Provision(ctx, bus.Topology{Replicas: len(r.env.Stack.Nodes())})
 	return err
 }
 

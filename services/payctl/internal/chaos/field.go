@@ -4,7 +4,6 @@ import (
 	"context"
 	"sync"
 
-	"github.com/payloom/payloom/pkg/bus"
 	"github.com/payloom/payloom/services/payctl/internal/api"
 	"github.com/payloom/payloom/services/payctl/internal/stack"
 )
@@ -13,7 +12,7 @@ import (
 type field struct {
 	stack    *stack.Stack
 	net      *Net
-	bus      *bus.Bus
+	hands    hands
 	computop *api.Computop
 	axerve   *api.Axerve
 	ecommpay *api.ECommPay

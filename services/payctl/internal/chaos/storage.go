@@ -19,11 +19,12 @@ import (
 
 // fill has one of the ledgers reach its limit.
 func fill(ctx context.Context, f *field, r *rand.Rand) (injury, error) {
-	all := append(f.bus.CommandStreams(), bus.CallbackStream)
-	all = append(all, f.bus.EventStreams()...)
+	b := f.hands.provisioner
+	all := append(b.CommandStreams(), bus.CallbackStream)
+	all = append(all, b.EventStreams()...)
 	name := all[r.IntN(len(all))]
 	f.streams.Lock()
-	empty, err := f.bus.Fill(ctx, name)
+	empty, err := b.Fill(ctx, name)
 	if empty == nil {
 		f.streams.Unlock()
 		return injury{what: name}, err
@@ -42,11 +43,11 @@ func poison(ctx context.Context, f *field, r *rand.Rand) (injury, error) {
 	var errs []error
 	n := 0
 	for _, p := range payment.Providers() {
-		for _, subject := range []string{
-			strings.Join([]string{"pay.cmd.0", string(p), stack.Merchant, token(r)}, "."),
-			strings.Join([]string{"pay.hook", string(p), stack.Merchant, token(r)}, "."),
-		} {
-			_, err := f.bus.Plant(ctx, subject, garbage(r))
+		for _, at := range []struct {
+			by     *bus.Bus
+			prefix string
+		}{{f.hands.ingress, "pay.cmd.0"}, {f.hands.receiver, "pay.hook"}} {
+			_, err := at.by.Plant(ctx, strings.Join([]string{at.prefix, string(p), stack.Merchant, token(r)}, "."), garbage(r))
 			if err == nil {
 				n++
 			}

@@ -37,7 +37,7 @@ func startBroker(dir, durability, keys string) (*broker, error) {
 	}
 	o := &server.Options{}
 	if keys != "" {
-		if err := secure(o, keys); err != nil {
+		if err := o.ProcessConfigFile(natsconf.AuthPath(keys)); err != nil {
 			return nil, err
 		}
 	}
@@ -79,9 +79,9 @@ func (s *Stack) startBroker(ctx context.Context) (err error) {
 		}
 	case s.opts.NATSURL == "":
 		s.note("starting the broker (durability %s)", s.opts.Durability)
-		keys := ""
-		if s.opts.Secure {
-			keys = filepath.Join(s.dir, "nats-keys")
+		keys, err := s.installation()
+		if err != nil {
+			return err
 		}
 		if s.broker, err = startBroker(filepath.Join(s.dir, "nats"), s.opts.Durability, keys); err != nil {
 			return err
@@ -125,6 +125,10 @@ func (s *Stack) provision(ctx context.Context) ([]string, error) {
 // BusConfig returns how bus.Operator reaches the broker.
 func (s *Stack) BusConfig() bus.Config { return s.busConfig(bus.Operator) }
 
+// BusConfigOf returns how another client reaches the broker, with the rights of that
+// client alone.
+func (s *Stack) BusConfigOf(client string) bus.Config { return s.busConfig(client) }
+
 func (s *Stack) busConfig(client string) bus.Config {
 	cfg := bus.Config{URL: s.broker.url, MonitorURL: s.broker.monitor, Durability: s.opts.Durability, DataKeys: []string{s.dataKeys()}}
 	if s.broker.keys == "" {
@@ -133,11 +137,13 @@ func (s *Stack) busConfig(client string) bus.Config {
 	return natsconf.For(cfg, s.broker.keys, client)
 }
 
-// secure makes an installation of keys and certificates and reads its part of the
-// server's configuration.
-func secure(o *server.Options, dir string) error {
-	if _, err := natsconf.Write(natsconf.Options{Dir: dir}); err != nil {
-		return err
+// installation makes the folder of keys and certificates and returns it, "" when none
+// are wanted.
+func (s *Stack) installation() (string, error) {
+	if !s.opts.Secure {
+		return "", nil
 	}
-	return o.ProcessConfigFile(natsconf.AuthPath(dir))
+	dir := filepath.Join(s.dir, "nats-keys")
+	_, err := natsconf.Write(natsconf.Options{Dir: dir})
+	return dir, err
 }

@@ -88,9 +88,6 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Brokers != 0 && o.Brokers != 1 && o.Brokers != 3 || o.Brokers != 0 && o.NATSURL != "" {
 		return o, fmt.Errorf("%w: %d broker nodes of its own: must be 0, 1 or 3, and 0 beside NATS_URL", ErrOptions, o.Brokers)
 	}
-	if o.Brokers != 0 && o.Secure {
-		return o, fmt.Errorf("%w: broker nodes of its own have no keys: leave out --secure", ErrOptions)
-	}
 	if o.Workers <= 0 {
 		o.Workers = 1
 	}

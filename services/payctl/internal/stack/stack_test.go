@@ -131,17 +131,25 @@ func TestChild_HeldDownUntilReleased(t *testing.T) {
 func TestNodeConfig_IsOneThatTheServerTakes(t *testing.T) {
 	t.Parallel()
 	all := []node{{1, 2, 3}, {4, 5, 6}, {7, 8, 9}}
-	for _, durability := range []string{bus.Laptop, bus.Money} {
-		o := &server.Options{}
-		path := filepath.Join(t.TempDir(), "conf")
-		if err := os.WriteFile(path, []byte(nodeConfig("broker-2", t.TempDir(), durability, 1, all)), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := o.ProcessConfigFile(path); err != nil {
-			t.Fatal(err)
-		}
-		if o.SyncAlways != (durability == bus.Money) || o.Port != 4 || o.Cluster.Port != 6 || !o.Cluster.NoAdvertise || len(o.Routes) != 3 {
-			t.Errorf("%s: %+v", durability, o)
+	for _, secure := range []bool{false, true} {
+		for _, durability := range []string{bus.Laptop, bus.Money} {
+			s := &Stack{opts: Options{Secure: secure, Durability: durability}, dir: t.TempDir()}
+			keys, err := s.installation()
+			if err != nil || (keys != "") != secure {
+				t.Fatalf("the installation is in %q, %v", keys, err)
+			}
+			s.broker = &broker{keys: keys}
+			path, err := s.writeNode("broker-2", 1, all)
+			o := &server.Options{}
+			if err := errors.Join(err, o.ProcessConfigFile(path)); err != nil {
+				t.Fatal(err)
+			}
+			if o.SyncAlways != (durability == bus.Money) || o.Port != 4 || o.Cluster.Port != 6 || !o.Cluster.NoAdvertise || len(o.Routes) != 3 {
+				t.Errorf("%s: %+v", durability, o)
+			}
+			if (o.TLSConfig != nil) != secure || (o.Cluster.TLSConfig != nil) != secure || (len(o.Nkeys) > 0) != secure {
+				t.Errorf("secure %v: clients by TLS %v, nodes by TLS %v, %d keys", secure, o.TLSConfig != nil, o.Cluster.TLSConfig != nil, len(o.Nkeys))
+			}
 		}
 	}
 }
