@@ -3,9 +3,11 @@ package bus
 import (
 	"context"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
+	"go.uber.org/zap"
 	"golang.org/x/sync/singleflight"
 )
 
@@ -17,6 +19,9 @@ const (
 	clockLimit = time.Hour
 	// clockTimeout is how long a reading may take.
 	clockTimeout = 2 * time.Second
+	// clockTolerance is by how much a reading may differ from the one before,
+	// carried on: what a slow answer and two machines' drift explain.
+	clockTolerance = 5 * time.Second
 )
 
 // clock is the broker's clock, read rarely and carried on in between by the
@@ -28,6 +33,8 @@ type clock struct {
 	mu   sync.Mutex
 	read time.Time // when, by our clock with its monotonic reading
 	at   time.Time // what the broker said
+
+	jumped time.Time // when a reading last did not go on from the one before; may be zero
 }
 
 // now returns the carried-on time and how old its reading is; ok is false when
@@ -39,11 +46,37 @@ func (c *clock) now() (at time.Time, age time.Duration, ok bool) {
 	return c.at.Add(age), age, !c.at.IsZero()
 }
 
-func (c *clock) set(at time.Time) {
+// set takes a reading, and returns by how much it differs from the one before,
+// carried on. It is the clock of whichever node leads, and they may differ.
+func (c *clock) set(at time.Time) (jump time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.read, c.at = time.Now(), at
+	now := time.Now()
+	if !c.at.IsZero() {
+		jump = at.Sub(c.at.Add(now.Sub(c.read)))
+	}
+	if jump.Abs() > clockTolerance {
+		c.jumped = now
+	}
+	c.read, c.at = now, at
+	return jump
 }
+
+// steady returns for how long nobody has dated anything by another clock, as far as
+// can be seen from here: what others read before the jump they carry on for clockAge.
+func (c *clock) steady() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.jumped.IsZero() {
+		return math.MaxInt64
+	}
+	return max(time.Since(c.jumped)-clockAge, 0)
+}
+
+// Steady returns for how long the broker's time has gone on without a jump: another
+// node may lead now, by whose clock everything is older or younger. Before the first
+// reading, and as long as none has jumped, that is for ever.
+func (b *Bus) Steady() time.Duration { return b.clock.steady() }
 
 // Now returns the broker's time.
 func (b *Bus) Now(ctx context.Context) (time.Time, error) {
@@ -74,6 +107,8 @@ func (b *Bus) readClock() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.clock.set(s.CachedInfo().TimeStamp.UTC())
+	if jump := b.clock.set(s.CachedInfo().TimeStamp.UTC()); jump.Abs() > clockTolerance {
+		b.log.Warn("the broker's clock jumped: its nodes' clocks differ", zap.Duration("by", jump))
+	}
 	return nil, nil
 }

@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"errors"
+	"math"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -52,6 +53,51 @@ func TestNow_CarriesAnOldReadingOn(t *testing.T) {
 		time.Sleep(clockLimit / 2)
 		if _, err := b.Now(t.Context()); !errors.Is(err, ErrUnavailable) {
 			t.Errorf("a reading an hour old: %v, want ErrUnavailable", err)
+		}
+	})
+}
+
+// TestSteady_AnotherLeadersClock: a reading that does not go on from the one before
+// is remembered, in both directions; what a slow answer explains is not.
+func TestSteady_AnotherLeadersClock(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		by   time.Duration
+		want time.Duration // a minute after the reading
+	}{
+		"the same clock":          {0, math.MaxInt64},
+		"a slow answer":           {-clockTimeout, math.MaxInt64},
+		"one that is ahead":       {5 * time.Minute, time.Minute - clockAge},
+		"one that is behind":      {-5 * time.Minute, time.Minute - clockAge},
+		"one that differs little": {clockTolerance, math.MaxInt64},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				b := &Bus{js: silent{}, clock: &clock{}}
+				said := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+				b.clock.set(said)
+				time.Sleep(time.Hour)
+				b.clock.set(said.Add(time.Hour + tc.by))
+				time.Sleep(time.Minute)
+				if got := b.Steady(); got != tc.want {
+					t.Errorf("steady for %s, want %s", got, tc.want)
+				}
+			})
+		})
+	}
+}
+
+// TestSteady_NotBeforeOthersHaveReadIt: until then they date by what they read before.
+func TestSteady_NotBeforeOthersHaveReadIt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var c clock
+		c.set(time.Now())
+		c.set(time.Now().Add(time.Minute))
+		time.Sleep(clockAge)
+		if got := c.steady(); got != 0 {
+			t.Errorf("steady for %s, want 0", got)
 		}
 	})
 }

@@ -3,6 +3,7 @@ package simulation
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/payloom/payloom/pkg/payment"
@@ -125,6 +126,9 @@ func (b *broker) Now(context.Context) (time.Time, error) {
 	}
 	return now, nil
 }
+
+// Steady implements worker.Ledger: there is one clock, which goes as time does.
+func (b *broker) Steady() time.Duration { return math.MaxInt64 }
 
 // Append implements worker.Ledger. It looks and tries again until it knows.
 func (b *broker) Append(ctx context.Context, h payment.Head, e payment.Event) (payment.Head, error) {

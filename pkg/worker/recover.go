@@ -89,6 +89,8 @@ func (w *Worker) inquire(ctx context.Context, head payment.Head, call provider.C
 	case age < r.Settle:
 		// What takes long to be believed may show long before.
 		return w.later(ctx, call.Command, min(w.inquireAfter(age), r.Settle-age))
+	case w.ledger.Steady() < r.Settle:
+		return w.later(ctx, call.Command, r.Settle-w.ledger.Steady()) // it may be younger than it looks
 	case r.Class == provider.T2:
 		return w.resend(ctx, head, call) // the key is good for one operation, for ever
 	}

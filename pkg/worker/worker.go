@@ -24,6 +24,9 @@ type Ledger interface {
 	Append(ctx context.Context, h payment.Head, e payment.Event) (payment.Head, error)
 	// Now returns the ledger's time, by which events are dated.
 	Now(ctx context.Context) (time.Time, error)
+	// Steady returns for how long the ledger's time has gone on without a jump, as
+	// far as is known here. What is dated before may look older than it is.
+	Steady() time.Duration
 }
 
 // Timers wake commands up.
