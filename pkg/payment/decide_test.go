@@ -322,6 +322,45 @@ func TestObserve_AnotherSumByCallbackIsHearsay(t *testing.T) {
 	}
 }
 
+// TestObserve_TakenByHearsay: that money was taken is believed of a callback whose sums
+// nobody vouches for only if it was ordered. An inquiry tells.
+func TestObserve_TakenByHearsay(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		mode     payment.CaptureMode
+		hearsay  bool
+		captured int64
+		want     payment.State
+	}{
+		"taken, and vouched for":                {payment.CaptureManual, false, 100, payment.StateCaptured},
+		"taken, and not vouched for":            {payment.CaptureManual, true, 100, payment.StatePending},
+		"taken as ordered":                      {payment.CaptureAuto, true, 100, payment.StateCaptured},
+		"part taken where all was to be":        {payment.CaptureAuto, true, 40, payment.StatePending},
+		"not taken, which nobody vouches for":   {payment.CaptureManual, true, 0, payment.StateAuthorized},
+		"not taken yet, as nobody vouches that": {payment.CaptureAuto, true, 0, payment.StateAuthorized},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLedger(t)
+			c := command(payment.Authorize, "open", 100)
+			c.Authorization.Capture = tc.mode
+			l.mustStart(c)
+			r := approved("x1", 100)
+			r.Totals = &payment.Totals{Authorized: 100, Captured: tc.captured}
+			told := callback(payment.Authorize, r)
+			told.Hearsay = tc.hearsay
+			l.observe(told)
+			checkState(t, l.p, tc.want)
+			asked := answer(c, r)
+			asked.Source = payment.FromInquiry
+			l.observe(asked)
+			if tc.want == payment.StatePending && l.p.Captured != tc.captured/100*100 {
+				t.Errorf("asked about: %s, captured %d", l.p.State, l.p.Captured)
+			}
+		})
+	}
+}
+
 func TestObserve_TheBuyerChangesTheAddress(t *testing.T) {
 	t.Parallel()
 	l := newLedger(t)

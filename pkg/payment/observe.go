@@ -21,6 +21,8 @@ type Observation struct {
 	Attempt int       // the attempt, where the asker knows it
 	RetryAt time.Time // for Pending: when to ask again
 	At      time.Time // broker time when it was said, where that is not now
+	// Hearsay is set where what proves a callback does not cover its sums.
+	Hearsay bool
 	Result  Result
 }
 
@@ -281,11 +283,24 @@ func (w witness) approved() []Event {
 	return w.mandate(events)
 }
 
-// hearsay tells whether a callback speaks of another sum than was asked for. What
-// proves a callback does not cover its sums everywhere, and a buyer may have seen
-// it: the provider is asked what the payment is authorised for.
+// hearsay tells whether a callback speaks of sums that only the provider can vouch
+// for: another than was asked for, or money taken that was to be taken later. What
+// proves a callback does not cover its sums everywhere, and a buyer may have seen it.
 func (w witness) hearsay(amount int64) bool {
-	return w.o.Source == FromCallback && w.op.Kind == Authorize && amount != w.asked() && amount != w.p.highestUpdate()
+	if w.o.Source != FromCallback || w.op.Kind != Authorize {
+		return false
+	}
+	return w.unordered() || (amount != w.asked() && amount != w.p.highestUpdate())
+}
+
+// unordered tells whether money is said to be taken, by nobody who can prove it, that
+// was not ordered to be taken so.
+func (w witness) unordered() bool {
+	t := w.o.Result.Totals
+	if !w.o.Hearsay || t == nil || t.Captured == 0 {
+		return false
+	}
+	return w.p.Terms.Capture != CaptureAuto || t.Captured != t.Authorized
 }
 
 // asked returns the amount that the operation was to move.

@@ -68,7 +68,10 @@ func (p *Parser) ParseCallback(_ http.Header, body []byte) (provider.Callback, e
 	}
 	return provider.Callback{
 		Payment: id, Dedup: p.dedup(r),
-		Observation: payment.Observation{Kind: kind, Key: r.get("TransID"), Ref: r.get("XID"), Result: notified(r, kind)},
+		Observation: payment.Observation{
+			Kind: kind, Key: r.get("TransID"), Ref: r.get("XID"), Result: notified(r, kind),
+			Hearsay: true, // the MAC covers no sum
+		},
 	}, nil
 }
 
@@ -177,8 +180,8 @@ func paymentOf(r reply) (payment.ID, error) {
 	return id, nil
 }
 
-// kindOf returns what r speaks of. The notify of a payment's result has no type;
-// nor, then, do its amounts show anything that came later.
+// kindOf returns what r speaks of. The notify of a payment's result has no type. Its
+// sums do not make another of it: the MAC covers none of them.
 func kindOf(r reply) (payment.Kind, error) {
 	// The documentation prints the fixed values in angle brackets.
 	switch strings.ToLower(strings.Trim(r.get("NotificationType"), "<> ")) {
@@ -187,17 +190,9 @@ func kindOf(r reply) (payment.Kind, error) {
 	case "creditnotification":
 		return payment.Refund, nil
 	case "":
-	default:
-		return "", fmt.Errorf("%w: unknown NotificationType", provider.ErrUnreadable)
+		return payment.Authorize, nil
 	}
-	t := r.totals()
-	switch {
-	case t != nil && t.Refunded > 0:
-		return payment.Refund, nil
-	case t != nil && t.Captured > 0 && t.Captured < t.Authorized:
-		return payment.Capture, nil
-	}
-	return payment.Authorize, nil
+	return "", fmt.Errorf("%w: unknown NotificationType", provider.ErrUnreadable)
 }
 
 // notified returns what a notify says. Where that is doubtful the operation is

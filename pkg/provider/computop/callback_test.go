@@ -29,7 +29,7 @@ func TestParseCallback_Accept(t *testing.T) {
 			}
 			want := provider.Callback{
 				Payment: order, Dedup: got.Dedup,
-				Observation: payment.Observation{Kind: payment.Authorize, Key: order, Ref: xidAuth, Result: payment.Result{
+				Observation: payment.Observation{Kind: payment.Authorize, Key: order, Ref: xidAuth, Hearsay: true, Result: payment.Result{
 					Status: payment.Approved, Amount: 13490, Ref: xidAuth, Code: "00000000",
 					Refs:    map[string]string{computop.RefPayID: payID, computop.RefChargeID: chargeID, computop.RefChargePermission: permit},
 					Totals:  &payment.Totals{Authorized: 13490},
@@ -240,8 +240,8 @@ func TestParseCallback_Kinds(t *testing.T) {
 		"a capture whose total has not moved": {
 			map[string]string{"NotificationType": "CaptureNotification", "Amount": "5000"}, payment.Capture, payment.Pending, 5000,
 		},
-		"a partial capture without its type": {map[string]string{"AmountCap": "5000"}, payment.Capture, payment.Approved, 0},
-		"a refund without its type":          {map[string]string{"AmountCap": "5000", "AmountCred": "1"}, payment.Refund, payment.Approved, 0},
+		"sums do not make a capture of it": {map[string]string{"AmountCap": "5000"}, payment.Authorize, payment.Approved, 13490},
+		"nor a refund":                     {map[string]string{"AmountCap": "5000", "AmountCred": "1"}, payment.Authorize, payment.Approved, 13490},
 		"a refund": {
 			map[string]string{"NotificationType": "CreditNotification", "Amount": "1500", "AmountCap": "5000", "AmountCred": "1500"},
 			payment.Refund, payment.Approved, 1500,
@@ -276,6 +276,61 @@ func TestParseCallback_Kinds(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestParseCallback_SplicedSums: the buyer's browser sees the message of his success, and
+// Blowfish lets him put other sums into it. They decide nothing.
+func TestParseCallback_SplicedSums(t *testing.T) {
+	t.Parallel()
+	p := mustParser(t, testConfig("https://paygate.example"))
+	cases := map[string]struct {
+		mode  payment.CaptureMode
+		taken string // AmountCap
+		want  payment.State
+		then  payment.State // when the genuine message has come, too
+	}{
+		"all is taken, and was to be":        {payment.CaptureAuto, "13490", payment.StateCaptured, payment.StateCaptured},
+		"all is taken, and was not to be":    {payment.CaptureManual, "13490", payment.StatePending, payment.StateAuthorized},
+		"part is taken, and was not to be":   {payment.CaptureManual, "5000", payment.StatePending, payment.StateAuthorized},
+		"part is taken where all was to be":  {payment.CaptureAuto, "5000", payment.StatePending, payment.StateAuthorized},
+		"nothing is taken, as it was to be":  {payment.CaptureManual, "0", payment.StateAuthorized, payment.StateAuthorized},
+		"nothing is taken yet, but is to be": {payment.CaptureAuto, "0", payment.StateAuthorized, payment.StateAuthorized},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := opened(t, tc.mode)
+			tell := func(taken string) {
+				got, err := p.ParseCallback(nil, mustNotify(t, authNotify(map[string]string{"AmountCap": taken})...))
+				if err != nil {
+					t.Fatal(err)
+				}
+				got.Observation.Source = payment.FromCallback
+				l.see(got.Observation)
+			}
+			if tell(tc.taken); l.State != tc.want {
+				t.Errorf("state %q, want %q", l.State, tc.want)
+			}
+			if tell("0"); l.State != tc.then {
+				t.Errorf("and then state %q, want %q", l.State, tc.then)
+			}
+		})
+	}
+	t.Run("a capture in doubt stays so", func(t *testing.T) {
+		t.Parallel()
+		l := authorized(t)
+		l.start("capture", payment.Capture, 5000, nil)
+		l.add("capture", payment.OutcomeUnknown{Attempt: 1})
+		got, err := p.ParseCallback(nil, mustNotify(t, authNotify(map[string]string{"AmountCap": "5000"})...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got.Observation.Source = payment.FromCallback
+		l.see(got.Observation)
+		if op, _ := l.Operation("capture"); op.Status != payment.OpUnknown || l.Captured != 0 {
+			t.Errorf("the capture is %s, captured %d", op.Status, l.Captured)
+		}
+	})
 }
 
 func TestParseCallback_Unreadable(t *testing.T) {
