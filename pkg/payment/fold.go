@@ -55,7 +55,7 @@ func (p *Payment) apply(e Event) {
 	case CallbackConfirmed:
 		p.learn(d.Refs) // Fold has set Notified
 	case LateOutcome:
-		p.Frozen = "late outcome: " + string(d.Kind) + " " + string(d.Status)
+		p.frozen(d)
 	case Synced:
 		p.answered(e)
 	case Unfrozen:
@@ -131,8 +131,16 @@ func (p *Payment) rejected(e Event, d OperationRejected) {
 	}
 }
 
+func (p *Payment) frozen(d LateOutcome) {
+	p.Frozen = "late outcome: " + string(d.Kind) + " " + string(d.Status)
+	if d.Ref != "" && !slices.Contains(p.Late, d.Ref) {
+		p.Late = append(p.Late, d.Ref)
+		p.Late = p.Late[max(0, len(p.Late)-maxLate):]
+	}
+}
+
 func (p *Payment) unfrozen(d Unfrozen) {
-	p.Frozen, p.Acknowledged = "", append(p.Acknowledged, d.Refs...)
+	p.Frozen, p.Late, p.Acknowledged = "", nil, append(p.Acknowledged, d.Refs...)
 	if n := len(p.Acknowledged); n > maxAcknowledged {
 		p.Acknowledged = p.Acknowledged[n-maxAcknowledged:]
 	}

@@ -203,7 +203,7 @@ func (w witness) strange() []Event {
 
 // stray records an outcome that the ledger has no place for, unless that is known.
 func (w witness) stray() []Event {
-	if w.p.Frozen != "" || w.acknowledged() {
+	if w.recorded() {
 		return nil
 	}
 	r := w.o.Result
@@ -384,7 +384,7 @@ func (w witness) late() []Event {
 		return w.confirmed()
 	case r.Status == Approved && w.op.Reason == ReasonReversed:
 		return nil // what was said before it was taken back
-	case r.Status == Approved && w.p.Frozen == "" && !w.acknowledged():
+	case r.Status == Approved && !w.recorded():
 		return w.stray()
 	case r.Status.Final() && w.opensGate():
 		return w.one(CallbackConfirmed{Ref: w.ref(), Refs: r.Refs})
@@ -398,6 +398,13 @@ func (w witness) second() bool {
 	s := w.o.Result.Status
 	again := w.o.Source == FromAnswer && !w.op.Kind.Opens() && w.op.Attempt.Number > 1 && w.op.Status == OpSucceeded
 	return again && (s == Approved || s == Pending) && w.ref() != "" && w.op.Ref != "" && w.ref() != w.op.Ref
+}
+
+// recorded tells whether a late outcome is known already. Of those without a reference
+// one is enough to freeze a payment: they cannot be told apart.
+func (w witness) recorded() bool {
+	known := w.ref() == "" || slices.Contains(w.p.Late, w.ref())
+	return w.acknowledged() || (w.p.Frozen != "" && known)
 }
 
 // acknowledged tells whether a person has dealt with what o tells.

@@ -3,6 +3,7 @@ package payment_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -128,6 +129,40 @@ func TestObserve_WhichAttempt(t *testing.T) {
 }
 
 func ptr[T any](v T) *T { return &v }
+
+// TestObserve_FurtherLateOutcomes: what comes while the payment is frozen is recorded once
+// as well, so that the person who looks learns of all of it.
+func TestObserve_FurtherLateOutcomes(t *testing.T) {
+	t.Parallel()
+	l, c := voidedOnce(t)
+	l.observe(ofAttempt(2, c, approved("c2", 100)))
+	for _, ref := range []string{"c1", "c8", "c9"} {
+		l.mustFreeze(ofAttempt(1, c, approved(ref, 100)))
+		for _, again := range []string{ref, "c1", "c2", ""} {
+			if events := l.observe(ofAttempt(1, c, approved(again, 100))); len(events) != 0 {
+				t.Errorf("after %s, %q once more: events %v", ref, again, events)
+			}
+		}
+	}
+	if want := []string{"c1", "c8", "c9"}; !slices.Equal(l.p.Late, want) {
+		t.Errorf("the late outcomes are %q, want %q", l.p.Late, want)
+	}
+	e, err := payment.Unfreeze(l.p, []string{"c1", "c9"}, l.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.append(e)
+	if events := l.observe(ofAttempt(1, c, approved("c9", 100))); len(events) != 0 || len(l.p.Late) != 0 {
+		t.Errorf("dealt with, and told again: events %v, late %q", events, l.p.Late)
+	}
+	l.mustFreeze(ofAttempt(1, c, approved("c8", 100))) // nobody has dealt with that
+	for i := range 100 {
+		l.observe(ofAttempt(1, c, approved(fmt.Sprint("d", i), 100)))
+	}
+	if n := len(l.p.Late); n != 32 {
+		t.Errorf("%d references are remembered, want 32", n)
+	}
+}
 
 // TestObserve_CallbackUnderAFormerKey: the provider has authorised twice, once
 // under a key that was given up.

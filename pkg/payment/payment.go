@@ -14,6 +14,10 @@ const MaxOperations = 256
 // that a redelivery of one finds itself answered.
 const maxRejections = 32
 
+// maxLate is how many references are remembered of late outcomes that no person has
+// dealt with.
+const maxLate = 32
+
 // maxAcknowledged is how many references of late outcomes are remembered that a
 // person has dealt with.
 const maxAcknowledged = 32
@@ -58,6 +62,10 @@ type Payment struct {
 	UpdatedAt time.Time
 
 	Breaks []Break // what differs from the provider's books, healed ones left out
+
+	// Late are the provider's references of the late outcomes that froze the payment,
+	// the latest ones.
+	Late []string
 }
 
 // Operation returns the operation that command c asked for.
@@ -135,6 +143,7 @@ func (p Payment) clone() Payment {
 	p.Operations = slices.Clone(p.Operations)
 	p.Rejected = slices.Clone(p.Rejected)
 	p.SyncedBefore = slices.Clone(p.SyncedBefore)
+	p.Late = slices.Clone(p.Late)
 	p.Acknowledged = slices.Clone(p.Acknowledged)
 	p.Refs = maps.Clone(p.Refs)
 	return p

@@ -31,9 +31,9 @@ func (c *coder) encodePayment(p payment.Payment) *pb.Payment {
 		SyncedBefore: encodeCommandIDs(p.SyncedBefore),
 		Frozen:       p.Frozen,
 		Breaks:       c.encodeBreaks(p.Breaks),
-		Acknowledged: p.Acknowledged,
-		CreatedAt:    c.encodeTime(p.CreatedAt),
-		UpdatedAt:    c.encodeTime(p.UpdatedAt),
+		Acknowledged: p.Acknowledged, Late: p.Late,
+		CreatedAt: c.encodeTime(p.CreatedAt),
+		UpdatedAt: c.encodeTime(p.UpdatedAt),
 	}
 }
 
@@ -63,9 +63,9 @@ func (c *coder) decodePayment(m *pb.Payment) payment.Payment {
 		SyncedBefore: decodeCommandIDs(m.GetSyncedBefore()),
 		Frozen:       m.GetFrozen(),
 		Breaks:       c.decodeBreaks(m.GetBreaks()),
-		Acknowledged: m.GetAcknowledged(),
-		CreatedAt:    c.decodeTime(m.GetCreatedAt()),
-		UpdatedAt:    c.decodeTime(m.GetUpdatedAt()),
+		Acknowledged: m.GetAcknowledged(), Late: m.GetLate(),
+		CreatedAt: c.decodeTime(m.GetCreatedAt()),
+		UpdatedAt: c.decodeTime(m.GetUpdatedAt()),
 	}
 }
 

@@ -36,7 +36,7 @@ var plain = map[string]bool{
 	"OperationDeclined.ref": true, "OperationDeclined.code": true, "OperationFailed.ref": true, "OperationFailed.code": true,
 	"OperationRejected.code": true, "OperationRejected.detail": true, "OperationReversed.ref": true, "OperationReversed.code": true,
 	"OutcomeUnknown.code": true, "Parked.detail": true, "CallbackConfirmed.ref": true, "CallbackConfirmed.refs": true,
-	"LateOutcome.ref": true, "LateOutcome.code": true, "Mandate.id": true, "Unfrozen.refs": true,
+	"LateOutcome.ref": true, "LateOutcome.code": true, "Mandate.id": true, "Unfrozen.refs": true, "Payment.late": true,
 	"Break.id": true, "Break.ours": true, "Break.theirs": true, "Break.ref": true, "Break.reason": true, "Break.actor": true,
 	"Action.url": true, "Action.payload": true, "Action.signature": true, "Action.public_key_id": true, "Action.session_id": true,
 	"Terms.country": true,

@@ -666,7 +666,9 @@ type Payment struct {
 	// The provider's ids of late outcomes that a person has dealt with, the latest ones.
 	Acknowledged []string `protobuf:"bytes,62,rep,name=acknowledged,proto3" json:"acknowledged,omitempty"`
 	// Other sync commands that have had their end, the latest ones.
-	SyncedBefore  []string `protobuf:"bytes,63,rep,name=synced_before,json=syncedBefore,proto3" json:"synced_before,omitempty"`
+	SyncedBefore []string `protobuf:"bytes,63,rep,name=synced_before,json=syncedBefore,proto3" json:"synced_before,omitempty"`
+	// The provider's ids of the late outcomes that froze the payment, the latest ones.
+	Late          []string `protobuf:"bytes,64,rep,name=late,proto3" json:"late,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -893,6 +895,13 @@ func (x *Payment) GetAcknowledged() []string {
 func (x *Payment) GetSyncedBefore() []string {
 	if x != nil {
 		return x.SyncedBefore
+	}
+	return nil
+}
+
+func (x *Payment) GetLate() []string {
+	if x != nil {
+		return x.Late
 	}
 	return nil
 }
@@ -1702,7 +1711,7 @@ var File_payloom_v1_payment_proto protoreflect.FileDescriptor
 const file_payloom_v1_payment_proto_rawDesc = "" +
 	"\n" +
 	"\x18payloom/v1/payment.proto\x12\n" +
-	"payloom.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18payloom/v1/command.proto\x1a\x16payloom/v1/money.proto\x1a\x17payloom/v1/sealed.proto\"\x9a\t\n" +
+	"payloom.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18payloom/v1/command.proto\x1a\x16payloom/v1/money.proto\x1a\x17payloom/v1/sealed.proto\"\xae\t\n" +
 	"\aPayment\x12\x1d\n" +
 	"\n" +
 	"payment_id\x18\x01 \x01(\tR\tpaymentId\x12\x1a\n" +
@@ -1739,7 +1748,8 @@ const file_payloom_v1_payment_proto_rawDesc = "" +
 	"\x06breaks\x18< \x03(\v2\x11.payloom.v1.BreakR\x06breaks\x12*\n" +
 	"\x06sealed\x18= \x01(\v2\x12.payloom.v1.SealedR\x06sealed\x12\"\n" +
 	"\facknowledged\x18> \x03(\tR\facknowledged\x12#\n" +
-	"\rsynced_before\x18? \x03(\tR\fsyncedBefore\x1a7\n" +
+	"\rsynced_before\x18? \x03(\tR\fsyncedBefore\x12\x12\n" +
+	"\x04late\x18@ \x03(\tR\x04late\x1a7\n" +
 	"\tRefsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc6\x03\n" +
