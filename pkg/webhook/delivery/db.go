@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/pressly/goose/v3"
 
 	"github.com/payloom/payloom/migrations"
 )
@@ -20,8 +24,8 @@ const (
 	statementTimeout = 10 * time.Second
 )
 
-// ErrNotMigrated means that the tables are missing.
-var ErrNotMigrated = errors.New("the database has no tables for webhooks, run payctl migrate")
+// ErrNotMigrated means that the tables are missing, or older than this program.
+var ErrNotMigrated = errors.New("the database is not as this program needs it, run payctl migrate")
 
 // Open returns a pool whose connections see the tables of this package. dsn is a
 // URL or keyword string of libpq; name is shown in pg_stat_activity. It does not
@@ -49,15 +53,45 @@ func Open(ctx context.Context, dsn, name string) (*pgxpool.Pool, error) {
 	return pool, nil
 }
 
-// CheckMigrated returns an error that wraps ErrNotMigrated when payctl migrate has
-// to run first.
+// CheckMigrated returns nil when the tables are this program's or newer, and an error
+// that wraps ErrNotMigrated when payctl migrate has to run first.
 func CheckMigrated(ctx context.Context, pool *pgxpool.Pool) error {
-	var there bool
-	if err := pool.QueryRow(ctx, "SELECT to_regclass('webhook_deliveries') IS NOT NULL").Scan(&there); err != nil {
+	// What has run is noted in the schema of the rows, whatever a file makes.
+	versions := pgx.Identifier{migrations.Schema, goose.DefaultTablename}.Sanitize()
+	var tables, noted bool
+	err := pool.QueryRow(ctx, "SELECT to_regclass('webhook_deliveries') IS NOT NULL, to_regclass($1) IS NOT NULL", versions).Scan(&tables, &noted)
+	switch {
+	case err != nil:
+		return fmt.Errorf("database: %w", err)
+	case !tables || !noted:
+		return fmt.Errorf("%w: it has no tables for webhooks", ErrNotMigrated)
+	}
+	rows, err := pool.Query(ctx, "SELECT version_id FROM "+versions+" WHERE is_applied")
+	if err != nil {
 		return fmt.Errorf("database: %w", err)
 	}
-	if !there {
-		return ErrNotMigrated
+	applied, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	return pending(applied)
+}
+
+// pending returns an error that wraps ErrNotMigrated when a file of this program's is
+// not among those that were applied.
+func pending(applied []int64) error {
+	files, err := fs.Glob(migrations.FS, "*.sql")
+	if err != nil {
+		return fmt.Errorf("migrations: %w", err)
+	}
+	for _, f := range files {
+		version, err := goose.NumericComponent(f)
+		if err != nil {
+			return fmt.Errorf("migrations: %w", err)
+		}
+		if !slices.Contains(applied, version) {
+			return fmt.Errorf("%w: %s has not run", ErrNotMigrated, f)
+		}
 	}
 	return nil
 }

@@ -359,6 +359,18 @@ func TestCheckMigrated(t *testing.T) {
 	if err := CheckMigrated(t.Context(), w.pool); err != nil {
 		t.Error(err)
 	}
+	if _, err := w.pool.Exec(t.Context(), "DELETE FROM payloom.goose_db_version WHERE version_id = 101"); err != nil {
+		t.Fatal(err)
+	}
+	if err := CheckMigrated(t.Context(), w.pool); !errors.Is(err, ErrNotMigrated) || !strings.Contains(err.Error(), "0101_webhooks_sealed.sql") {
+		t.Errorf("with tables of the version before: %v", err)
+	}
+	if _, err := w.pool.Exec(t.Context(), "INSERT INTO payloom.goose_db_version (version_id, is_applied) VALUES (101, true), (9999, true)"); err != nil {
+		t.Fatal(err)
+	}
+	if err := CheckMigrated(t.Context(), w.pool); err != nil {
+		t.Errorf("with tables of the version after: %v", err)
+	}
 	if _, err := w.pool.Exec(t.Context(), "DROP TABLE webhook_deliveries"); err != nil {
 		t.Fatal(err)
 	}
