@@ -2,6 +2,7 @@ package storm
 
 import (
 	"context"
+	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -38,6 +39,8 @@ type ForgedReport struct {
 	Stored   map[string]int `json:"stored"`   // by verdict
 	Answers  Tally          `json:"answers"`  // by kind of forgery and status
 	Refused  int            `json:"refused"`  // with 401
+	Astray   int            `json:"astray"`   // with 404 or 413: no endpoint, or no callback, that anybody would look into
+	Genuine  int            `json:"genuine"`  // of those that were sent again as they were: with 200
 	Limited  int            `json:"limited"`  // with 429
 	Repeats  int            `json:"taken"`    // with 200: genuine ones that came late, and the unproven
 	Failed   int            `json:"failed"`   // with 503
@@ -53,9 +56,15 @@ type ForgedReport struct {
 }
 
 // OK tells whether nothing forged was believed, everything was answered, and memory
-// did not grow.
+// did not grow; and whether it was authentication that refused.
 func (r ForgedReport) OK() bool {
-	return r.Believed == 0 && r.Events == 0 && r.NoAnswer == 0 && r.Failed == 0 && r.Flat
+	return r.Believed == 0 && r.Events == 0 && r.NoAnswer == 0 && r.Failed == 0 && r.Flat && r.Judged()
+}
+
+// Judged tells whether callbacks were looked into at all: most of those that were not
+// limited were refused with 401, and genuine ones were taken. A wrong URL refuses, too.
+func (r ForgedReport) Judged() bool {
+	return 2*r.Refused > r.Count-r.Limited && r.Genuine > 0
 }
 
 // Forged posts what f forges, waits until all that was stored is dealt with, and
@@ -125,7 +134,9 @@ func throw(ctx context.Context, to Target, p *poster, f *Forger, o ForgedOptions
 
 func (r *ForgedReport) count(t Tally) {
 	r.Answers = t
-	r.Refused, r.Limited, r.Repeats = t.count(401)+t.count(404)+t.count(413), t.count(429), t.count(200)
+	r.Refused, r.Limited, r.Repeats = t.count(http.StatusUnauthorized), t.count(http.StatusTooManyRequests), t.count(http.StatusOK)
+	r.Astray = t.count(http.StatusNotFound) + t.count(http.StatusRequestEntityTooLarge)
+	r.Genuine = t[Replayed][nameOf(http.StatusOK)]
 	r.Failed, r.NoAnswer = t.count(503)+t.count(500), t.count(noAnswer)
 }
 

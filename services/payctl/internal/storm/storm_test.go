@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"path"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -134,6 +136,8 @@ type receiver struct {
 	mu       sync.Mutex
 	verdict  wire.Verdict // of all that comes; empty: everything is refused
 	once     bool         // a repeat is not stored
+	status   int          // of what is refused; 0: 401
+	genuine  []Callback   // answered with 200 though everything else is refused, and not stored
 	event    bool         // every callback is an event
 	memory   int64
 	leak     int64 // bytes more with every callback
@@ -152,8 +156,14 @@ func (rc *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rc.memory += rc.leak
 	body, _ := io.ReadAll(r.Body)
 	rc.received[r.URL.Path+"?"+r.URL.RawQuery+string(body)]++
+	if rc.verdict == "" && rc.known(r, body) {
+		return
+	}
 	if rc.verdict == "" {
-		w.WriteHeader(http.StatusUnauthorized)
+		if rc.status == 0 {
+			rc.status = http.StatusUnauthorized
+		}
+		w.WriteHeader(rc.status)
 		return
 	}
 	if rc.once && rc.received[r.URL.Path+"?"+r.URL.RawQuery+string(body)] > 1 {
@@ -170,6 +180,13 @@ func (rc *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if rc.event {
 		rc.happen(payment.FromCallback)
 	}
+}
+
+// known tells whether a genuine callback has come again.
+func (rc *receiver) known(r *http.Request, body []byte) bool {
+	return slices.ContainsFunc(rc.genuine, func(c Callback) bool {
+		return c.Endpoint == path.Base(r.URL.Path) && c.Query == r.URL.RawQuery && bytes.Equal(c.Body, body)
+	})
 }
 
 // happen has an operation succeed.
@@ -230,9 +247,15 @@ func TestForged_SeesWhatIsWrong(t *testing.T) {
 		want func(ForgedReport) bool
 		ok   bool
 	}{
-		"it refuses everything":   {&receiver{}, func(r ForgedReport) bool { return r.Refused == r.Count && r.Believed == 0 }, true},
+		"it refuses what is forged": {
+			&receiver{genuine: genuine(t)}, func(r ForgedReport) bool { return r.Refused+r.Repeats == r.Count && r.Genuine > 0 && r.Believed == 0 }, true,
+		},
+		"it refuses everything":   {&receiver{}, func(r ForgedReport) bool { return r.Refused == r.Count && r.Genuine == 0 }, false},
+		"it is somewhere else":    {&receiver{status: 404}, func(r ForgedReport) bool { return r.Astray == r.Count && r.Refused == 0 }, false},
+		"it takes no such size":   {&receiver{genuine: genuine(t), status: 413}, func(r ForgedReport) bool { return r.Astray > r.Count/2 && r.Genuine > 0 }, false},
+		"it limits everything":    {&receiver{status: 429}, func(r ForgedReport) bool { return r.Limited == r.Count }, false},
 		"it believes everything":  {&receiver{verdict: wire.Accepted}, func(r ForgedReport) bool { return r.Believed == r.Count }, false},
-		"it stores it unproven":   {&receiver{verdict: wire.Unverified}, func(r ForgedReport) bool { return r.Unproven == r.Count && r.Believed == 0 }, true},
+		"it stores it unproven":   {&receiver{verdict: wire.Unverified}, func(r ForgedReport) bool { return r.Unproven == r.Count && r.Believed == 0 }, false},
 		"it makes events of that": {&receiver{verdict: wire.Unverified, event: true}, func(r ForgedReport) bool { return r.Events == r.Count }, false},
 		"its memory grows":        {&receiver{leak: 1 << 20}, func(r ForgedReport) bool { return !r.Flat && r.RSSAfter > r.RSSBefore }, false},
 	} {

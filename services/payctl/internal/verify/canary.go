@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -48,15 +50,50 @@ func newHaystack(all []Canary) (*haystack, error) {
 		if len(c.Text) < ShortestCanary {
 			return nil, fmt.Errorf("canary %s is shorter than %d bytes", c.Name, ShortestCanary)
 		}
-		plain := []byte(c.Text)
-		forms := map[string]bool{c.Text: true, url.QueryEscape(c.Text): true, url.PathEscape(c.Text): true, hex.EncodeToString(plain): true}
-		for form := range forms {
+		for form := range formsOf(c.Text) {
 			start := [2]byte([]byte(form))
 			s.byStart[start] = append(s.byStart[start], needle{c.Name, []byte(form)})
 			s.starts[int(start[0])<<8|int(start[1])] = true
 		}
 	}
 	return s, nil
+}
+
+// formsOf returns the ways in which a text may be written.
+func formsOf(text string) map[string]bool {
+	forms := map[string]bool{text: true, url.QueryEscape(text): true, url.PathEscape(text): true, hex.EncodeToString([]byte(text)): true}
+	for _, form := range append(jsonForms(text), base64Forms(text)...) {
+		forms[form] = true
+	}
+	return forms
+}
+
+// jsonForms returns text as it stands between the quotes of JSON, by those who write
+// HTML's characters and slashes as escapes, and by those who do not.
+func jsonForms(text string) []string {
+	var plain bytes.Buffer
+	e := json.NewEncoder(&plain)
+	e.SetEscapeHTML(false)
+	html, htmlErr := json.Marshal(text)
+	if err := errors.Join(e.Encode(text), htmlErr); err != nil {
+		return nil // a string can always be encoded
+	}
+	forms := []string{strings.Trim(plain.String(), "\"\n"), strings.Trim(string(html), "\"")}
+	return append(forms, strings.ReplaceAll(forms[0], "/", `\/`), strings.ReplaceAll(forms[1], "/", `\/`))
+}
+
+// base64Forms returns what is the same of text's base64 wherever it begins in what is
+// encoded, and whatever comes before and after it.
+func base64Forms(text string) []string {
+	var forms []string
+	for before, skip := range []int{0, 2, 3} { // characters that hold bits of the bytes before
+		data := append(make([]byte, before), text...)
+		whole := len(data) * 8 / 6 // characters without bits of the bytes after
+		for _, code := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding} {
+			forms = append(forms, code.EncodeToString(data)[skip:whole])
+		}
+	}
+	return forms
 }
 
 // find calls report with the name of each canary in data.

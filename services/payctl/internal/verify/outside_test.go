@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"encoding/base64"
 	"os"
 	"path/filepath"
 	"slices"
@@ -199,6 +200,7 @@ func TestRun_Canaries(t *testing.T) {
 		return dir
 	}
 	const card, name = "4111111111111111", "Wilhelmina Canary"
+	const token = `a\b<"c"/~~~???` // what JSON escapes, and the two alphabets of base64 write otherwise
 	tests := map[string]struct {
 		plant               func(w *world)
 		log, metrics, where string
@@ -214,6 +216,16 @@ func TestRun_Canaries(t *testing.T) {
 		"in a log":                     {log: `{"msg":"to ` + name + `"}`, where: "worker.log:2", want: []string{"I13 wrong"}},
 		"in a metric":                  {metrics: `x{name="` + name + `"} 1`, where: "http://", want: []string{"I13 wrong"}},
 		"a secret in hexadecimals":     {log: "73776f726466697368", where: "worker.log:2", want: []string{"I13 wrong"}},
+		"a secret in base64":           {log: "c3dvcmRmaXNo", where: "worker.log:2", want: []string{"I13 wrong"}},
+		"a secret in base64, one in":   {log: base64.StdEncoding.EncodeToString([]byte("xswordfish!")), where: "worker.log:2", want: []string{"I13 wrong"}},
+		"a secret in base64, two in":   {log: base64.RawURLEncoding.EncodeToString([]byte("{\"swordfish\"}")), where: "worker.log:2", want: []string{"I13 wrong"}},
+		"a token in base64 of URLs":    {log: base64.URLEncoding.EncodeToString([]byte("a=" + token)), where: "worker.log:2", want: []string{"I13 wrong"}},
+		"a token in base64":            {log: base64.StdEncoding.EncodeToString([]byte("t:" + token + ";")), where: "worker.log:2", want: []string{"I13 wrong"}},
+		"a token in JSON":              {log: `{"t":"a\\b<\"c\"/~~~???"}`, where: "worker.log:2", want: []string{"I13 wrong"}},
+		"a token in JSON, as Go's":     {log: `{"t":"a\\b\u003c\"c\"/~~~???"}`, where: "worker.log:2", want: []string{"I13 wrong"}},
+		"a token in JSON, as PHP's":    {log: `{"t":"a\\b<\"c\"\/~~~???"}`, where: "worker.log:2", want: []string{"I13 wrong"}},
+		"a name in base64, in bytes":   {plant: func(w *world) { w.callback(order, "b="+base64.StdEncoding.EncodeToString([]byte("<n>"+name)), nil) }, where: "CALLBACKS/1", want: []string{"I13 wrong"}},
+		"another text in base64":       {log: base64.StdEncoding.EncodeToString([]byte("a fish with a sword"))},
 		"a card in a callback":         {plant: func(w *world) { w.callback(order, "n="+card, nil) }, where: "CALLBACKS/1", want: []string{"I13 wrong"}},
 		"a card in an event":           {plant: func(w *world) { w.event(order, "", payment.CallbackConfirmed{Ref: "a card " + card}) }, where: "EVENTS_0/5", want: []string{"I13 wrong"}},
 		"a card in a log":              {log: `{"msg":"4111-1111-1111-1111"}`, where: "worker.log:2", want: []string{"I13 wrong"}},
@@ -231,7 +243,7 @@ func TestRun_Canaries(t *testing.T) {
 			if tt.plant != nil {
 				tt.plant(w)
 			}
-			in := Inputs{Canaries: []Canary{{"the name", name}, {"the secret", "swordfish"}}, Logs: logs(t, tt.log), Metrics: w.metrics(tt.metrics)}
+			in := Inputs{Canaries: []Canary{{"the name", name}, {"the secret", "swordfish"}, {"the token", token}}, Logs: logs(t, tt.log), Metrics: w.metrics(tt.metrics)}
 			r := w.mustFind(in, tt.want...)
 			for _, v := range r.Violations() {
 				if !strings.HasPrefix(v.Subject, tt.where) {
