@@ -17,7 +17,7 @@ type Scope string
 // The scopes.
 const (
 	ScopeAuthorize Scope = "authorize" // open payments, change amounts
-	ScopeCapture   Scope = "capture"
+	ScopeCapture   Scope = "capture"   // take money: later, at once, or by a mandate
 	ScopeRefund    Scope = "refund"
 	ScopeCancel    Scope = "cancel"
 	ScopePayout    Scope = "payout"

@@ -167,5 +167,5 @@ func (c call) command(ctx context.Context, r *http.Request, text []byte) (said, 
 	if len(f.List) > 0 {
 		return said, q.Command, invalid(f)
 	}
-	return said, q.Command, checkLimits(c.caller, c.route.scope, q.Command)
+	return said, q.Command, checkRights(c.caller, c.route.scope, q.Command)
 }

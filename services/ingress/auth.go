@@ -27,15 +27,25 @@ func authenticate(r *http.Request, book *account.Book, s account.Scope) (callers
 	return c, nil
 }
 
-// checkLimits refuses what c's key may not ask for at all, or not alone.
-func checkLimits(c callers.Caller, s account.Scope, cmd payment.Command) *refusal {
+// checkRights refuses what c's key may not ask for at all, or not alone. cmd is whole:
+// what its provider fills in, such as the way of capture, is there.
+func checkRights(c callers.Caller, s account.Scope, cmd payment.Command) *refusal {
 	switch {
+	case takesAtOnce(cmd) && !c.May(account.ScopeCapture):
+		return forbidden(account.ScopeCapture)
 	case !c.Limits.Amounts.Allow(cmd.Amount):
 		return aboveLimit()
 	case givesAway(cmd.Kind) && !c.Limits.Alone.Allow(cmd.Amount) && !c.Backed(s, cmd.Amount):
 		return needsSecond(s)
 	}
 	return nil
+}
+
+// takesAtOnce tells whether a command that opens a payment takes the money, too, or
+// charges what a buyer has agreed to before: no later call of another key decides it.
+func takesAtOnce(c payment.Command) bool {
+	a := c.Authorization
+	return a != nil && (a.Capture == payment.CaptureAuto || a.Method == payment.MandateCharge)
 }
 
 // givesAway tells whether an operation sends the merchant's money to somebody.

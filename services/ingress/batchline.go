@@ -24,7 +24,7 @@ func (b *batch) take(ctx context.Context, book *account.Book, line payouts.Line,
 		said = b.place(within, book, p)
 	}
 	ans := answer{command: p.Command}
-	ans.refusal = checkLimits(b.caller, account.ScopePayout, p.Command)
+	ans.refusal = checkRights(b.caller, account.ScopePayout, p.Command)
 	if len(p.Faults.List) > 0 {
 		ans.refusal = invalid(*p.Faults)
 	}

@@ -41,6 +41,9 @@ merchants:
     api_keys:
       - {id: all, sha256: %s, scopes: %s}
       - {id: reader, sha256: %s, scopes: [read]}
+      - {id: front, sha256: %s, scopes: [authorize]}
+      - {id: taker, sha256: %s, scopes: [capture]}
+      - {id: seller, sha256: %s, scopes: [authorize, capture]}
     accounts:
       - {name: eu, provider: computop, default: true, endpoint: "https://www.computop-paygate.com/", callback_key: 1111111111111111}
       - {name: small, provider: computop, endpoint: "https://www.computop-paygate.com/", callback_key: 2222222222222222, settings: {min_amount: 1}}
@@ -54,7 +57,7 @@ merchants:
       - {name: a, provider: axerve, endpoint: "https://axerve.example/", callback_key: 7777777777777777}
   - id: nowhere
     api_keys: [{id: all, sha256: %s, scopes: %s}]
-`, key("shop-key"), all, key("reader-key"), key("big-key"), all, key("nowhere-key"), all)
+`, key("shop-key"), all, key("reader-key"), key("front-key"), key("taker-key"), key("seller-key"), key("big-key"), all, key("nowhere-key"), all)
 }
 
 // fixedBook is a file of accounts that does not change.

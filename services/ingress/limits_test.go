@@ -63,6 +63,52 @@ func TestAPI_LimitsEachKey(t *testing.T) {
 	}
 }
 
+// TestAPI_TakingMoneyNeedsCapture: whoever may only authorise takes no money, by no way
+// of opening a payment.
+func TestAPI_TakingMoneyNeedsCapture(t *testing.T) {
+	t.Parallel()
+	mandate := `{"amount":{"value":100,"currency":"EUR"},"method":"mandate","mandate":"B01-1234567-1234567","country":"EU"}`
+	with := func(body, member string) string { return strings.Replace(body, "{", "{"+member+",", 1) }
+	const ok, no = http.StatusAccepted, http.StatusForbidden
+	for name, tt := range map[string]struct {
+		path, body           string
+		front, taker, seller int
+		lacks                string // by the front's key
+	}{
+		"a button":                      {"", button, ok, no, ok, ""},
+		"a button, captured later":      {"", with(button, `"capture":"manual"`), ok, no, ok, ""},
+		"a sale":                        {"", with(button, `"capture":"automatic"`), no, no, ok, "capture"},
+		"a mandate":                     {"", mandate, no, no, ok, "capture"},
+		"a mandate, captured later":     {"", with(mandate, `"capture":"manual"`), no, no, ok, "capture"},
+		"a mandate, captured at once":   {"", with(mandate, `"capture":"automatic"`), no, no, ok, "capture"},
+		"another amount":                {"/v1/payments/order-1/amount", `{"amount":{"value":13000,"currency":"EUR"}}`, ok, no, ok, ""},
+		"a capture":                     {"/v1/payments/order-1/captures", `{"amount":{"value":12990,"currency":"EUR"}}`, no, ok, ok, "capture"},
+		"a refund":                      {"/v1/payments/order-1/refunds", `{"amount":{"value":1,"currency":"EUR"}}`, no, no, no, "refund"},
+		"a cancellation":                {"/v1/payments/order-1/cancel", "", no, no, no, "cancel"},
+		"a sync":                        {"/v1/payments/order-1/sync", "", no, no, no, "read"},
+		"a payout":                      {"/v1/payouts", `{}`, no, no, no, "payout"},
+		"payouts by the batch, of none": {"/v1/payouts/batches", header, no, no, no, "payout"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for key, want := range map[string]int{"front-key": tt.front, "taker-key": tt.taker, "seller-key": tt.seller} {
+				f := newFixture(t, nil)
+				a := ask{path: tt.path, key: key, body: tt.body}
+				if tt.path == "/v1/payouts/batches" {
+					a = batchOfCSV(a, tt.body)
+				}
+				res, text := f.do(t, a)
+				if res.StatusCode != want || len(f.broker.stored()) != map[int]int{ok: 1, no: 0}[want] {
+					t.Errorf("%s: status %d, want %d, %d stored: %s", key, res.StatusCode, want, len(f.broker.stored()), text)
+				}
+				if key == "front-key" && want == no && !strings.Contains(text, "lacks the scope "+tt.lacks+".") {
+					t.Errorf("%s: %s", key, text)
+				}
+			}
+		})
+	}
+}
+
 func TestAPI_SlowBroker(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
