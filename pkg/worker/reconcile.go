@@ -28,11 +28,20 @@ func (w *Worker) reconcile(ctx context.Context, head payment.Head, cmd payment.C
 	}
 	defer pass.Drop()
 	says, err := w.books(ctx, call)
-	w.told(pass, call, err)
+	stored := w.compared(ctx, head, call, says, err)
+	w.told(pass, call, err) // after it, as everywhere
+	return stored
+}
+
+// compared records in what a payment and its provider's books differ, and that they
+// were compared.
+func (w *Worker) compared(ctx context.Context, head payment.Head, call provider.Call, says payment.Statement, err error) error {
+	cmd := call.Command
 	if err != nil {
-		return w.unread(ctx, head, cmd, provider.AsError(err), now)
+		return w.unread(ctx, head, cmd, provider.AsError(err), call.Now)
 	}
-	if now, err = w.ledger.Now(ctx); err != nil {
+	now, err := w.ledger.Now(ctx)
+	if err != nil {
 		return err
 	}
 	breaks := payment.Compare(head.Payment, says, cmd.ID, now)

@@ -78,7 +78,22 @@ func (w *Worker) inquire(ctx context.Context, head payment.Head, call provider.C
 	defer pass.Drop()
 	result, err := w.ask(ctx, call)
 	w.probe(Answered)
-	w.told(pass, call, err)
+	if r.Class == provider.T2 && gone(call, r, err, age) && w.ledger.Steady() >= r.Settle {
+		w.told(pass, call, err)          // there is nothing in hand
+		return w.resend(ctx, head, call) // the key is good for one operation, for ever
+	}
+	stored := w.inquired(ctx, head, call, r, age, result, err)
+	w.told(pass, call, err) // after it, as everywhere
+	return stored
+}
+
+// gone tells whether the attempt has not come to anything, and will not.
+func gone(call provider.Call, r provider.Recovery, err error, age time.Duration) bool {
+	return errors.Is(err, provider.ErrNotFound) && call.Operation.Status != payment.OpPending && age >= r.Settle
+}
+
+// inquired records what an inquiry gave: a result, or what is known without one.
+func (w *Worker) inquired(ctx context.Context, head payment.Head, call provider.Call, r provider.Recovery, age time.Duration, result payment.Result, err error) error {
 	switch {
 	case err == nil:
 		return w.found(ctx, head, call, result, age)
@@ -86,13 +101,11 @@ func (w *Worker) inquire(ctx context.Context, head payment.Head, call provider.C
 		return w.unclear(ctx, head, call, provider.AsError(err), age)
 	case call.Operation.Status == payment.OpPending:
 		return w.patiently(ctx, head, call, payment.ReasonNotFound, age) // accepted, so it will show up
-	case age < r.Settle:
+	case !gone(call, r, err, age):
 		// What takes long to be believed may show long before.
 		return w.later(ctx, call.Command, min(w.inquireAfter(age), r.Settle-age))
 	case w.ledger.Steady() < r.Settle:
 		return w.later(ctx, call.Command, r.Settle-w.ledger.Steady()) // it may be younger than it looks
-	case r.Class == provider.T2:
-		return w.resend(ctx, head, call) // the key is good for one operation, for ever
 	}
 	return w.void(ctx, head, call.Command, call.Operation)
 }

@@ -22,7 +22,14 @@ func (w *Worker) sync(ctx context.Context, head payment.Head, cmd payment.Comman
 	}
 	defer pass.Drop()
 	result, err := w.ask(ctx, call)
-	w.told(pass, call, err)
+	stored := w.answered(ctx, head, call, result, err)
+	w.told(pass, call, err) // after it, as everywhere
+	return stored
+}
+
+// answered records what a sync command was told, and that it has asked.
+func (w *Worker) answered(ctx context.Context, head payment.Head, call provider.Call, result payment.Result, err error) error {
+	cmd, op, now := call.Command, call.Operation, call.Now
 	missing := errors.Is(err, provider.ErrNotFound)
 	if err != nil && !missing {
 		e := provider.AsError(err)
