@@ -49,8 +49,8 @@ func axerveDecisions() []axervesim.Decision {
 
 // axerveShop is what accounts that share a shop must agree about.
 type axerveShop struct {
-	login, apiKey, callbackKey string
-	separated                  bool
+	login, apiKey, nextKey, callbackKey string
+	separated                           bool
 }
 
 func axerveShops(cfg Config, accounts []*account.Account) ([]axervesim.Shop, error) {
@@ -64,17 +64,17 @@ func axerveShops(cfg Config, accounts []*account.Account) ([]axervesim.Shop, err
 
 // axerveShop returns the shop of an account.
 func (c Config) axerveShop(a *account.Account) (axerveShop, error) {
-	key, _ := a.Secrets.Current("api_key")
+	key, next := firstTwo(a, "api_key")
 	login := a.Setting("shop_login")
 	return axerveShop{
-		login: login, apiKey: key.Reveal(), callbackKey: a.CallbackKey, separated: !slices.Contains(c.UnifiedShops, login),
+		login: login, apiKey: key, nextKey: next, callbackKey: a.CallbackKey, separated: !slices.Contains(c.UnifiedShops, login),
 	}, nil
 }
 
 // simulated returns the shop with the response addresses that its owner has to
 // enter. A shop without a key is known by this machine's address.
 func (s axerveShop) simulated(notifyURL string) axervesim.Shop {
-	shop := axervesim.Shop{Login: s.login, APIKey: s.apiKey, Separated: s.separated, AddressWidget: true}
+	shop := axervesim.Shop{Login: s.login, APIKey: s.apiKey, NextKey: s.nextKey, Separated: s.separated, AddressWidget: true}
 	if s.apiKey == "" {
 		shop.IPs = []string{"*"}
 	}

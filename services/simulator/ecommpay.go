@@ -41,15 +41,15 @@ func ecommpayProjects(accounts []*account.Account) ([]ecommpaysim.Project, error
 	return each(accounts, name, ecommpayProject)
 }
 
-// ecommpayProject returns the project of an account. The platform knows one
-// secret: the one that is in use.
+// ecommpayProject returns the project of an account. The platform uses the secret
+// that is in use, and takes what is signed with the second of the list.
 func ecommpayProject(a *account.Account) (ecommpaysim.Project, error) {
 	id, err := strconv.ParseInt(a.Setting("project_id"), 10, 64)
 	if err != nil {
 		return ecommpaysim.Project{}, errors.New("settings.project_id is no whole number")
 	}
-	secret, _ := a.Secrets.Current("secret")
+	secret, next := firstTwo(a, "secret")
 	token, _ := a.Secrets.Current("data_token")
 	tokenSecret, _ := a.Secrets.Current("data_secret")
-	return ecommpaysim.Project{ID: id, Secret: secret.Reveal(), Token: token.Reveal(), TokenSecret: tokenSecret.Reveal()}, nil
+	return ecommpaysim.Project{ID: id, Secret: secret, Next: next, Token: token.Reveal(), TokenSecret: tokenSecret.Reveal()}, nil
 }

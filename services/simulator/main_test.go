@@ -160,13 +160,13 @@ func TestECommPayProjects(t *testing.T) {
 		want     []ecommpaysim.Project
 		err      string
 	}{
-		"the secret in use": {
-			[]string{accountAt("ecommpay", "wallet", "a", at, "project_id: 818", "secret")}, []ecommpaysim.Project{{ID: 818, Secret: cipherKey}}, "",
+		"the secret in use, and the other": {
+			[]string{accountAt("ecommpay", "wallet", "a", at, "project_id: 818", "secret")}, []ecommpaysim.Project{{ID: 818, Secret: cipherKey, Next: "another"}}, "",
 		},
 		"no number": {[]string{accountAt("ecommpay", "wallet", "a", at, "project_id: mine", "secret")}, nil, "wallet of demo, line 4: settings.project_id is no whole number"},
 		"one project, other secrets": {
 			[]string{accountAt("ecommpay", "wallet", "a", at, "project_id: 818", "secret"), accountAt("ecommpay", "purse", "b", at, "project_id: 818", "none")},
-			[]ecommpaysim.Project{{ID: 818, Secret: cipherKey}}, "purse of demo, line 5: project_id 818 is there twice",
+			[]ecommpaysim.Project{{ID: 818, Secret: cipherKey, Next: "another"}}, "purse of demo, line 5: project_id 818 is there twice",
 		},
 	}
 	for name, tt := range tests {
@@ -182,14 +182,14 @@ func TestAxerveShops(t *testing.T) {
 	t.Parallel()
 	at, key := public+"/axerve/", strings.Repeat("a", 16)
 	shop := axervesim.Shop{
-		Login: "SHOP1", APIKey: cipherKey, Separated: true, AddressWidget: true,
+		Login: "SHOP1", APIKey: cipherKey, NextKey: "another", Separated: true, AddressWidget: true,
 		PositiveURL: "http://n/returns/axerve/" + key + "/success", NegativeURL: "http://n/returns/axerve/" + key + "/failure",
 		NotifyURL: "http://n/callbacks/axerve/" + key,
 	}
 	unified, untold, keyless := shop, shop, shop
 	unified.Separated = false
 	untold.PositiveURL, untold.NegativeURL, untold.NotifyURL = "", "", ""
-	keyless.APIKey, keyless.IPs = "", []string{"*"}
+	keyless.APIKey, keyless.NextKey, keyless.IPs = "", "", []string{"*"}
 	one := accountAt("axerve", "it", "a", at, "shop_login: SHOP1", "api_key")
 	tests := map[string]struct {
 		cfg      Config

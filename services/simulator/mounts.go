@@ -127,6 +127,20 @@ func each[T comparable, K comparable](accounts []*account.Account, key func(T) K
 	return all, errors.Join(errs...)
 }
 
+// firstTwo returns the secret of a name that is in use, and the other one that is good
+// during a rotation, or "".
+func firstTwo(a *account.Account, name string) (current, other string) {
+	for i, s := range a.Secrets.All(name) {
+		switch i {
+		case 0:
+			current = s.Reveal()
+		case 1:
+			other = s.Reveal()
+		}
+	}
+	return current, other
+}
+
 func (all mounts) close() {
 	for _, m := range all {
 		m.close()

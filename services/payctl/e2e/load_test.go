@@ -16,6 +16,7 @@ import (
 // told to end.
 type traffic struct {
 	env      demo.Env
+	patience time.Duration // for one payment to reach its next state
 	enough   atomic.Bool
 	through  atomic.Int64 // payments that have ended
 	outcomes []demo.Outcome
@@ -30,9 +31,9 @@ const atOnce = 8
 const promptly = bus.AckWait - 10*time.Second
 
 // drive begins a load. orders is the order system that it plays.
-func drive(ctx context.Context, s *stack.Stack, orders *api.Client) *traffic {
+func drive(ctx context.Context, s *stack.Stack, orders *api.Client, patience time.Duration) *traffic {
 	at := s.URLs().Simulator
-	l := &traffic{done: make(chan error, 1), env: demo.Env{
+	l := &traffic{done: make(chan error, 1), patience: patience, env: demo.Env{
 		API: orders, Computop: api.NewComputop(at, atOnce), Axerve: api.NewAxerve(at, atOnce), ECommPay: api.NewECommPay(at, atOnce),
 	}}
 	go func() { l.done <- l.run(ctx) }()
@@ -42,7 +43,7 @@ func drive(ctx context.Context, s *stack.Stack, orders *api.Client) *traffic {
 func (l *traffic) run(ctx context.Context) error {
 	for !l.enough.Load() {
 		r, err := demo.Run(ctx, l.env, demo.Options{
-			Payments: 30, Concurrency: atOnce, Plain: true, Patience: promptly, Progress: func(n int) { l.through.Add(int64(n)) },
+			Payments: 30, Concurrency: atOnce, Plain: true, Patience: l.patience, Progress: func(n int) { l.through.Add(int64(n)) },
 		})
 		l.outcomes = append(l.outcomes, r.Outcomes...)
 		if err != nil {

@@ -31,7 +31,7 @@ func TestRollingRestart_NobodyNotices(t *testing.T) {
 	client := api.New(orders.url(), queries.url(), s.APIKey(), atOnce)
 	seen := &witness{through: client.HTTP.Transport}
 	client.HTTP.Transport = seen
-	l := drive(ctx, s, client)
+	l := drive(ctx, s, client, promptly)
 	restarts := 0
 	for _, service := range s.Services() {
 		if service.Name == stack.Simulator {

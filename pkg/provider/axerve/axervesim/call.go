@@ -87,10 +87,15 @@ func (c *call) authenticate() *refusal {
 		return refuse(codeShopInactive)
 	case !c.shop.admits(c.ip):
 		return refuse(codeIP)
-	case c.shop.APIKey != "" && c.get("apikey") != c.shop.APIKey:
+	case !c.shop.knows(c.get("apikey")):
 		return refuse(codeAPIKey)
 	}
 	return nil
+}
+
+// knows tells whether a key is good. A shop without any is known by its address.
+func (s *Shop) knows(key string) bool {
+	return s.APIKey == "" || key == s.APIKey || s.NextKey != "" && key == s.NextKey
 }
 
 // admits compares an address with the patterns of the shop.

@@ -60,6 +60,9 @@ type Config struct {
 type Shop struct {
 	Login  string
 	APIKey string // "" when the shop has none
+	// NextKey is good as well and takes APIKey's place when that is retired; may be
+	// empty.
+	NextKey string
 	// IPs are the addresses that may call, "*" as wildcard. Empty means that the
 	// key alone decides; a shop needs one of the two.
 	IPs      []string

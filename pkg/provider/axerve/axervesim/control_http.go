@@ -24,6 +24,7 @@ func (s *Simulator) controlRoutes(mux *http.ServeMux) {
 	c.Route("POST", "/shops/{shop}/urls", s.controlURLs)
 	c.Route("GET", "/autopilot", s.controlAutopilot)
 	c.Route("POST", "/autopilot", s.controlSetAutopilot)
+	c.Route("POST", "/retire", func(*http.Request) (any, error) { return map[string]int{"retired": s.Retire()}, nil })
 	c.RouteTrouble(s.trouble)
 	simkit.RouteRules[Rule](c, s)
 }

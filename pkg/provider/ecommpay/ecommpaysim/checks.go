@@ -63,6 +63,9 @@ func (s *Simulator) authenticate(c *call, projectAt []string, place gate.Place) 
 		return refuse(codeProject, strings.Join(projectAt, "."))
 	}
 	match, err := c.message.Verify(p.Secret)
+	if err != nil && p.Next != "" {
+		match, err = c.message.Verify(p.Next)
+	}
 	switch {
 	case err == gate.ErrUnsigned: //nolint:errorlint // exactly this error
 		return refuse(codeNoSignature, place.String())

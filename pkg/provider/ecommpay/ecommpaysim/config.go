@@ -51,6 +51,8 @@ type Config struct {
 type Project struct {
 	ID     int64
 	Secret string
+	// Next is good as well and takes Secret's place when that is retired; may be empty.
+	Next string
 	// CallbackURL serves payouts whose request names none; may be empty.
 	CallbackURL string
 	// Token and TokenSecret open the Data API for this project; empty: nobody may list

@@ -23,6 +23,7 @@ func (s *Simulator) controlRoutes(mux *http.ServeMux) {
 	c.Route("POST", "/payments/{payment_id}/{action}", s.controlAct)
 	c.Route("GET", "/script", func(*http.Request) (any, error) { return s.Script(), nil })
 	c.Route("POST", "/script", s.controlSetScript)
+	c.Route("POST", "/retire", func(*http.Request) (any, error) { return map[string]int{"retired": s.Retire()}, nil })
 	c.RouteTrouble(s.trouble)
 	simkit.RouteRules[Rule](c, s)
 }

@@ -22,7 +22,7 @@ const Merchant = "demo"
 // secretNames are the secrets of the stack's accounts; each has a file of its own.
 // Lengths are in bytes of text.
 var secretNames = map[string]int{
-	"api-key":               40,
+	apiKey:                  40,
 	"computop-callback-key": 24,
 	"computop-cipher":       16,
 	"computop-mac":          32,
@@ -37,6 +37,9 @@ var secretNames = map[string]int{
 	webhookSecret:                 43,
 	dataKey:                       32,
 }
+
+// apiKey opens ingress and query API.
+const apiKey = "api-key"
 
 // dataKey is what personal data is sealed under: bytes in base64.
 const dataKey = "data-key"
@@ -60,7 +63,12 @@ func (s *Stack) writeAccounts() error {
 	if err := s.ownAccounts(); err != nil {
 		return err
 	}
-	if err := os.WriteFile(s.AccountsFile(), []byte(s.accountsText()), 0o600); err != nil {
+	// In one step: services that run already read it whenever it changes.
+	fresh := s.AccountsFile() + ".new"
+	if err := os.WriteFile(fresh, []byte(s.accountsText()), 0o600); err != nil {
+		return err
+	}
+	if err := os.Rename(fresh, s.AccountsFile()); err != nil {
 		return err
 	}
 	// What a service would refuse is said here already.
@@ -68,23 +76,9 @@ func (s *Stack) writeAccounts() error {
 	if err != nil {
 		return err
 	}
+	s.accounts = nil
 	for a := range book.Accounts() {
 		s.accounts = append(s.accounts, string(a.Provider)+"/"+a.Name)
-	}
-	return nil
-}
-
-// writeSecrets makes the secrets that are missing.
-func (s *Stack) writeSecrets() error {
-	if err := os.MkdirAll(s.secretDir(), 0o700); err != nil {
-		return err
-	}
-	for name, length := range secretNames {
-		text, err := s.secret(name, length)
-		if err != nil {
-			return fmt.Errorf("secret %s: %w", name, err)
-		}
-		s.secrets[name] = text
 	}
 	return nil
 }
@@ -109,6 +103,23 @@ func (s *Stack) Accounts() []string { return s.accounts }
 
 func (s *Stack) secretDir() string { return filepath.Join(s.dir, "secrets") }
 
+// writeSecrets makes the secrets that are missing.
+func (s *Stack) writeSecrets() error {
+	if err := os.MkdirAll(s.secretDir(), 0o700); err != nil {
+		return err
+	}
+	for name, length := range secretNames {
+		for _, g := range s.generationsOf(name) {
+			text, err := s.secret(generation(name, g), length)
+			if err != nil {
+				return fmt.Errorf("secret %s: %w", generation(name, g), err)
+			}
+			s.secrets[generation(name, g)] = text
+		}
+	}
+	return nil
+}
+
 // secret returns a secret of this folder, drawn when it is not there yet.
 func (s *Stack) secret(name string, length int) (string, error) {
 	path := filepath.Join(s.secretDir(), name)
@@ -120,7 +131,7 @@ func (s *Stack) secret(name string, length int) (string, error) {
 		return "", err
 	}
 	fresh := (rand.Text() + rand.Text())[:length]
-	switch name {
+	switch strings.TrimRight(name, "-0123456789") {
 	case webhookSecret:
 		fresh = "whsec_" + base64.StdEncoding.EncodeToString([]byte(fresh))
 	case dataKey:
@@ -133,16 +144,40 @@ func (s *Stack) secret(name string, length int) (string, error) {
 func (s *Stack) AccountsFile() string { return filepath.Join(s.dir, "accounts.yaml") }
 
 // DataKey returns the key that personal data is sealed under.
-func (s *Stack) DataKey() string { return s.secrets[dataKey] }
+func (s *Stack) DataKey() string { return s.secrets[generation(dataKey, s.generationsOf(dataKey)[0])] }
 
 // dataKeys is PAYLOOM_DATA_KEYS of the services.
-func (s *Stack) dataKeys() string { return "1=file:" + filepath.Join(s.secretDir(), dataKey) }
+func (s *Stack) dataKeys() string {
+	var entries []string
+	for _, g := range s.generationsOf(dataKey) {
+		entries = append(entries, g+"=file:"+filepath.Join(s.secretDir(), generation(dataKey, g)))
+	}
+	return strings.Join(entries, ",")
+}
 
 // APIKey returns a key of the merchant with every scope.
-func (s *Stack) APIKey() string { return s.secrets["api-key"] }
+func (s *Stack) APIKey() string { return s.secrets[generation(apiKey, s.generationsOf(apiKey)[0])] }
+
+// apiKeyText lists the merchant's keys.
+func (s *Stack) apiKeyText(scopes string) string {
+	text := ""
+	for _, g := range s.generationsOf(apiKey) {
+		hash := sha256.Sum256([]byte(s.secrets[generation(apiKey, g)]))
+		text += fmt.Sprintf("      - {id: %s, sha256: %s, scopes: [%s]}\n", generation("all", g), hex.EncodeToString(hash[:]), scopes)
+	}
+	return text
+}
+
+// secretList lists the generations of a secret as an account has them.
+func (s *Stack) secretList(name string) string {
+	var list []string
+	for _, g := range s.generationsOf(name) {
+		list = append(list, fmt.Sprintf(`{id: %q, ref: "file:%s"}`, g, filepath.Join(s.secretDir(), generation(name, g))))
+	}
+	return "[" + strings.Join(list, ", ") + "]"
+}
 
 func (s *Stack) accountsText() string {
-	hash := sha256.Sum256([]byte(s.APIKey()))
 	var scopes []string
 	for _, scope := range account.Scopes() {
 		scopes = append(scopes, string(scope))
@@ -152,9 +187,8 @@ func (s *Stack) accountsText() string {
 merchants:
   - id: %s
     api_keys:
-      - {id: all, sha256: %s, scopes: [%s]}
-%s    accounts:
-`, Merchant, hex.EncodeToString(hash[:]), strings.Join(scopes, ", "), s.webhookText()) + s.accountText("eu", "computop", "", "computop", `
+%s%s    accounts:
+`, Merchant, s.apiKeyText(strings.Join(scopes, ", ")), s.webhookText()) + s.accountText("eu", "computop", "", "computop", `
         default: true
         settings: {merchant_id: payloom_demo, cipher: blowfish, recurring: true}
         secrets:
@@ -164,16 +198,16 @@ merchants:
         default: true
         settings: {shop_login: `+axerveShop+`}
         secrets:
-          api_key: [{id: "1", ref: "`+secret("axerve-api-key")+`"}]
+          api_key: `+s.secretList("axerve-api-key")+`
 `) + s.accountText("it-unified", "axerve", "/axerve", "axerve-unified", `
         settings: {shop_login: `+axerveUnifiedShop+`}
         secrets:
-          api_key: [{id: "1", ref: "`+secret("axerve-api-key")+`"}]
+          api_key: `+s.secretList("axerve-api-key")+`
 `) + s.accountText("in", "ecommpay", "/ecommpay", "ecommpay", `
         default: true
         settings: {project_id: 818, data_endpoint: "`+s.providerURL+`/ecommpay/v1"}
         secrets:
-          secret: [{id: "1", ref: "`+secret("ecommpay-secret")+`"}]
+          secret: `+s.secretList("ecommpay-secret")+`
           data_token: [{id: "1", ref: "`+secret("ecommpay-data-token")+`"}]
           data_secret: [{id: "1", ref: "`+secret("ecommpay-data-secret")+`"}]
 `)
@@ -185,8 +219,8 @@ func (s *Stack) webhookText() string {
 		return ""
 	}
 	return fmt.Sprintf(`    webhooks:
-      - {id: demo, url: %q, secrets: [{id: "1", ref: "file:%s"}]}
-`, s.opts.Webhook, s.WebhookSecretFile())
+      - {id: demo, url: %q, secrets: %s}
+`, s.opts.Webhook, s.secretList(webhookSecret))
 }
 
 // WebhookSecretFile returns the file of the secret that webhooks are signed with.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -24,6 +25,7 @@ const (
 // broker is the message broker: an embedded one, or somebody else's.
 type broker struct {
 	url     string
+	dir     string // of the streams
 	monitor string
 	keys    string         // the folder of an installation; empty: whoever comes may do everything
 	server  *server.Server // nil: somebody else's
@@ -35,6 +37,28 @@ func startBroker(dir, durability, keys string) (*broker, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
+	o, err := brokerOptions(dir, durability, keys)
+	if err != nil {
+		return nil, err
+	}
+	s, err := server.NewServer(o)
+	if err != nil {
+		return nil, fmt.Errorf("NATS server: %w", err)
+	}
+	s.Start()
+	if !s.ReadyForConnections(brokerPatience) {
+		s.Shutdown()
+		return nil, fmt.Errorf("NATS server is not ready after %s; its data is in %s", brokerPatience, dir)
+	}
+	b := &broker{url: s.ClientURL(), dir: dir, keys: keys, server: s}
+	if addr := s.MonitorAddr(); addr != nil {
+		b.monitor = "http://" + addr.String()
+	}
+	return b, nil
+}
+
+// brokerOptions are those of the own broker.
+func brokerOptions(dir, durability, keys string) (*server.Options, error) {
 	o := &server.Options{}
 	if keys != "" {
 		if err := o.ProcessConfigFile(natsconf.AuthPath(keys)); err != nil {
@@ -45,20 +69,7 @@ func startBroker(dir, durability, keys string) (*broker, error) {
 	o.HTTPHost, o.HTTPPort = "127.0.0.1", server.RANDOM_PORT // monitoring tells whether writes are synced
 	o.JetStream, o.StoreDir, o.JetStreamMaxStore, o.MaxPayload = true, dir, brokerStore, maxPayload
 	o.SyncAlways = durability == bus.Money
-	s, err := server.NewServer(o)
-	if err != nil {
-		return nil, fmt.Errorf("NATS server: %w", err)
-	}
-	s.Start()
-	if !s.ReadyForConnections(brokerPatience) {
-		s.Shutdown()
-		return nil, fmt.Errorf("NATS server is not ready after %s; its data is in %s", brokerPatience, dir)
-	}
-	b := &broker{url: s.ClientURL(), keys: keys, server: s}
-	if addr := s.MonitorAddr(); addr != nil {
-		b.monitor = "http://" + addr.String()
-	}
-	return b, nil
+	return o, nil
 }
 
 func (b *broker) stop() error {
@@ -130,7 +141,7 @@ func (s *Stack) BusConfig() bus.Config { return s.busConfig(bus.Operator) }
 func (s *Stack) BusConfigOf(client string) bus.Config { return s.busConfig(client) }
 
 func (s *Stack) busConfig(client string) bus.Config {
-	cfg := bus.Config{URL: s.broker.url, MonitorURL: s.broker.monitor, Durability: s.opts.Durability, DataKeys: []string{s.dataKeys()}}
+	cfg := bus.Config{URL: s.broker.url, MonitorURL: s.broker.monitor, Durability: s.opts.Durability, DataKeys: strings.Split(s.dataKeys(), ",")}
 	if s.broker.keys == "" {
 		return cfg
 	}

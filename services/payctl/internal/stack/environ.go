@@ -17,9 +17,17 @@ const environName = "payloom.env"
 // It holds the database's password and is there while the stack runs.
 func (s *Stack) EnvironFile() string { return filepath.Join(s.dir, environName) }
 
-// writeEnviron writes the file, one NAME=value per line, as shells and env files
-// have it.
+// writeEnviron writes the file, until the stack stops.
 func (s *Stack) writeEnviron() error {
+	if err := s.saveEnviron(); err != nil {
+		return err
+	}
+	s.onStop("environment file", func() error { return os.Remove(s.EnvironFile()) })
+	return nil
+}
+
+// saveEnviron saves one NAME=value per line, as shells and env files have it.
+func (s *Stack) saveEnviron() error {
 	u := s.URLs()
 	text := ""
 	for _, line := range [][2]string{
@@ -28,7 +36,7 @@ func (s *Stack) writeEnviron() error {
 		{"PAYLOOM_SIMULATOR_SINCE", s.began.UTC().Format(time.RFC3339Nano)},
 		{"PAYLOOM_INGRESS", u.Ingress}, {"PAYLOOM_QUERY", u.Tracker}, {"PUBLIC_URL", u.Notify},
 		{"PAYLOOM_METRICS", strings.Join(s.Metrics(), ",")}, {"PAYLOOM_LOGS", s.LogDir()},
-		{"PAYLOOM_API_KEY", "file:" + filepath.Join(s.secretDir(), "api-key")},
+		{"PAYLOOM_API_KEY", "file:" + filepath.Join(s.secretDir(), generation(apiKey, s.generationsOf(apiKey)[0]))},
 	} {
 		text += line[0] + "=" + line[1] + "\n"
 	}
@@ -36,11 +44,7 @@ func (s *Stack) writeEnviron() error {
 	for _, name := range slices.Sorted(maps.Keys(keys)) {
 		text += name + "=" + keys[name] + "\n"
 	}
-	if err := os.WriteFile(s.EnvironFile(), []byte(text), 0o600); err != nil {
-		return err
-	}
-	s.onStop("environment file", func() error { return os.Remove(s.EnvironFile()) })
-	return nil
+	return os.WriteFile(s.EnvironFile(), []byte(text), 0o600)
 }
 
 // ReadEnviron returns what a stack that runs in dir has written. The error wraps

@@ -51,6 +51,9 @@ type Options struct {
 	// itself. It is for those who want to disturb the traffic.
 	Relay func(from, to, listen, address string) error
 
+	// Generations are the secrets that are good at the beginning, the one in use first;
+	// empty: the first. What the simulator does not know then, it never will: see Rotate.
+	Generations []string
 	// Webhook is where the merchant is told what became of operations; empty: nobody is.
 	Webhook string
 	// Env is given to every service besides what it needs, such as LOG_LEVEL.

@@ -22,13 +22,15 @@ type Stack struct {
 	temporary bool
 	secrets   map[string]string
 	accounts  []string
-	ports     Ports
-	portsLeft *portFinder
-	listen    map[string]int // ports of what is reached by HTTP, by name
-	broker    *broker
-	nodes     []*child
-	database  string
-	postgres  *pgbox.Server // nil: somebody else's
+	// The secrets that are good, see Rotate; empty: the first.
+	generations []string
+	ports       Ports
+	portsLeft   *portFinder
+	listen      map[string]int // ports of what is reached by HTTP, by name
+	broker      *broker
+	nodes       []*child
+	database    string
+	postgres    *pgbox.Server // nil: somebody else's
 	// Where workers reach the simulator, and where it sends callbacks.
 	providerURL, notifyURL string
 	http                   *http.Client
@@ -55,7 +57,7 @@ func Start(ctx context.Context, opts Options) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Stack{opts: opts, secrets: map[string]string{}, began: time.Now(), http: &http.Client{Timeout: 5 * time.Second}}
+	s := &Stack{opts: opts, generations: opts.Generations, secrets: map[string]string{}, began: time.Now(), http: &http.Client{Timeout: 5 * time.Second}}
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, s.Stop())
 	}
