@@ -94,11 +94,14 @@ func (a *app) command(ctx context.Context, m payment.Merchant, id payment.Comman
 	return nil
 }
 
+// statusAccepted is the status of a command that nobody has begun.
+const statusAccepted = "accepted"
+
 const timeLayout = "2006-01-02T15:04:05.000Z07:00"
 
 // fate fills in what became of the command.
 func (v *commandView) fate(p payment.Payment) {
-	v.Status = "accepted"
+	v.Status = statusAccepted
 	if op, ok := p.Operation(v.ID); ok {
 		v.Status, v.Reason, v.Code, v.Attempts = string(op.Status), op.Reason, op.Code, op.Attempt.Number
 		return

@@ -16,7 +16,8 @@ import (
 )
 
 func (a *app) paymentCommand() *cobra.Command {
-	cmd := group("payment", "Look at payments", a.paymentGet(), a.paymentList(), a.paymentTimeline(), a.paymentExport())
+	cmd := group("payment", "Look at payments, and have providers asked about them",
+		a.paymentGet(), a.paymentList(), a.paymentTimeline(), a.paymentExport(), a.paymentSync())
 	cmd.Aliases = []string{"payments"}
 	return cmd
 }
@@ -160,8 +161,19 @@ func statusStyle(s payment.OpStatus) console.Style {
 // listOptions are the flags of payment list.
 type listOptions struct {
 	merchant, state, provider, prefix string
-	attention                         bool
+	attention, open                   bool
+	older                             time.Duration
 	limit                             int
+}
+
+func (o listOptions) check() error {
+	if o.limit < 1 || o.limit > 10000 {
+		return misuse("--limit: %d is not 1 to 10000", o.limit)
+	}
+	if o.older < 0 || o.older > 0 && !o.open {
+		return misuse("--older: %s is for --open, and not negative", o.older)
+	}
+	return nil
 }
 
 func (a *app) paymentList() *cobra.Command {
@@ -169,10 +181,19 @@ func (a *app) paymentList() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "Payments from the rows, newest first",
-		Args:  cobra.NoArgs,
+		Long: `List shows one merchant's payments, or every merchant's with --merchant "". With --open it shows
+those of which a command has no end yet, whatever state they are in, the one that stands longest
+first: what an alert about stuck payments speaks of. They are every merchant's unless --merchant
+names one.`,
+		Example: `  payctl payment list --open --older 15m
+  payctl payment list --merchant "" --attention`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if o.limit < 1 || o.limit > 10000 {
-				return misuse("--limit: %d is not 1 to 10000", o.limit)
+			if err := o.check(); err != nil {
+				return err
+			}
+			if o.open && !cmd.Flags().Changed("merchant") {
+				o.merchant = ""
 			}
 			return a.brief(cmd.Context(), func(ctx context.Context) error { return a.listPayments(ctx, o) })
 		},
@@ -182,6 +203,8 @@ func (a *app) paymentList() *cobra.Command {
 	cmd.Flags().StringVar(&o.provider, "provider", "", "only payments at this provider")
 	cmd.Flags().StringVar(&o.prefix, "prefix", "", "only payments whose id begins so")
 	cmd.Flags().BoolVar(&o.attention, "attention", false, "only payments that a person has to look at")
+	cmd.Flags().BoolVar(&o.open, "open", false, "only payments of which a command has no end yet, of all merchants unless one is named")
+	cmd.Flags().DurationVar(&o.older, "older", 0, "with --open: only those whose command was accepted so long ago, such as 15m")
 	cmd.Flags().IntVar(&o.limit, "limit", 50, "at most so many")
 	fixed(cmd, "state", append([]string{"accepted"}, words(payment.States())...))
 	fixed(cmd, "provider", words(payment.Providers()))
@@ -205,10 +228,23 @@ type paymentRow struct {
 	UpdatedAt  time.Time `json:"updated_at"`
 }
 
+// openSQL chooses payments by their operations that have no end, and that no person has
+// to end. $7 is how old they have to be.
+const openSQL = `
+SELECT p.payment_id, p.merchant, p.provider, p.state, p.currency, p.amount, p.authorized, p.captured, p.refunded, p.version, p.attention,
+	p.created_at, p.updated_at
+FROM payments p JOIN (
+	SELECT merchant, payment_id, min(coalesce(accepted_at, at)) AS since FROM operations
+	WHERE status IN ('accepted', 'open', 'unknown', 'waiting') GROUP BY merchant, payment_id
+) o USING (merchant, payment_id)
+WHERE ($1 = '' OR p.merchant = $1) AND ($2 = '' OR p.state = $2) AND ($3 = '' OR p.provider = $3) AND starts_with(p.payment_id, $4)
+	AND (p.attention OR NOT $5) AND o.since <= now() - $7::interval
+ORDER BY o.since, p.payment_id LIMIT $6`
+
 const listSQL = `
 SELECT payment_id, merchant, provider, state, currency, amount, authorized, captured, refunded, version, attention, created_at, updated_at
 FROM payments
-WHERE merchant = $1 AND ($2 = '' OR state = $2) AND ($3 = '' OR provider = $3) AND starts_with(payment_id, $4) AND (attention OR NOT $5)
+WHERE ($1 = '' OR merchant = $1) AND ($2 = '' OR state = $2) AND ($3 = '' OR provider = $3) AND starts_with(payment_id, $4) AND (attention OR NOT $5)
 ORDER BY created_at DESC, payment_id DESC LIMIT $6`
 
 func (a *app) payments(ctx context.Context, o listOptions) ([]paymentRow, error) {
@@ -217,7 +253,11 @@ func (a *app) payments(ctx context.Context, o listOptions) ([]paymentRow, error)
 		return nil, err
 	}
 	defer db.Close()
-	rows, err := db.Query(ctx, listSQL, o.merchant, o.state, o.provider, o.prefix, o.attention, o.limit)
+	sql, params := listSQL, []any{o.merchant, o.state, o.provider, o.prefix, o.attention, o.limit}
+	if o.open {
+		sql, params = openSQL, append(params, o.older)
+	}
+	rows, err := db.Query(ctx, sql, params...)
 	if err != nil {
 		return nil, fmt.Errorf("list payments: %w", err)
 	}
@@ -239,11 +279,11 @@ func (a *app) listPayments(ctx context.Context, o listOptions) error {
 			state = console.Styled(console.Red, p.State+" !")
 		}
 		rows = append(rows, []console.Cell{
-			console.Text(p.ID), state, console.Text(p.Provider), console.Number(p.Amount), console.Number(p.Authorized),
+			console.Text(p.ID), console.Text(p.Merchant), state, console.Text(p.Provider), console.Number(p.Amount), console.Number(p.Authorized),
 			console.Number(p.Captured), console.Number(p.Refunded), console.Text(p.Currency), console.Text(p.CreatedAt.Format(time.RFC3339)),
 		})
 	}
-	a.console.Table([]string{"payment", "state", "provider", "amount", "authorized", "captured", "refunded", "currency", "created"}, rows)
+	a.console.Table([]string{"payment", "merchant", "state", "provider", "amount", "authorized", "captured", "refunded", "currency", "created"}, rows)
 	if len(rows) == o.limit {
 		a.console.Note("there may be more; see --limit")
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"regexp"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/payloom/payloom/pkg/account"
 	"github.com/payloom/payloom/pkg/conf"
 	"github.com/payloom/payloom/pkg/payment"
 	"github.com/payloom/payloom/services/internal/payouts"
@@ -75,10 +75,11 @@ The exit code is 1 when a line was rejected.`,
 // shop is where an order system sends its commands.
 type shop struct {
 	Ingress string      `env:"PAYLOOM_INGRESS" envDefault:"http://localhost:8080" desc:"base URL of ingress"`
-	APIKey  conf.Secret `env:"PAYLOOM_API_KEY" desc:"an API key with the scope payout"`
+	APIKey  conf.Secret `env:"PAYLOOM_API_KEY" desc:"an API key with the scope that it takes: payout to pay out, read to have a provider asked"`
 }
 
-func (a *app) shop() (shop, error) {
+// shop returns where commands go. scope is what its API key has to have.
+func (a *app) shop(scope account.Scope) (shop, error) {
 	environ, err := a.surroundings()
 	if err != nil {
 		return shop{}, err
@@ -88,7 +89,7 @@ func (a *app) shop() (shop, error) {
 		return shop{}, err
 	}
 	if s.APIKey == "" {
-		return shop{}, errors.New("PAYLOOM_API_KEY is not set: set it to a key with the scope payout (file:PATH reads it from a file), or --dir to the folder of a running payctl up")
+		return shop{}, fmt.Errorf("PAYLOOM_API_KEY is not set: set it to a key with the scope %s (file:PATH reads it from a file), or --dir to the folder of a running payctl up", scope)
 	}
 	s.Ingress = strings.TrimSuffix(s.Ingress, "/")
 	return s, nil
@@ -132,7 +133,7 @@ func (a *app) sendPayouts(ctx context.Context, o sendOptions) error {
 	if o.dryRun {
 		return a.checkPayouts(ctx, o)
 	}
-	at, err := a.shop()
+	at, err := a.shop(account.ScopePayout)
 	if err != nil {
 		return err
 	}

@@ -96,6 +96,17 @@ func TestCommands_AgainstARunningStack(t *testing.T) {
 	if lines := strings.Split(strings.TrimSpace(events), "\n"); len(lines) != got.Version || !json.Valid([]byte(lines[0])) {
 		t.Errorf("events: %d lines, want %d\n%s", len(lines), got.Version, events)
 	}
+	asked := read[struct {
+		Command string `json:"command_id"`
+		Status  string
+		Payment struct{ Captured int }
+	}](t, s, "payment", "sync", "order-1", "--wait", "1m")
+	if asked.Status != "succeeded" || asked.Payment.Captured != 5000 {
+		t.Errorf("payment sync: %+v", asked)
+	}
+	if told := read[struct{ Kind, Status string }](t, s, "command", "get", asked.Command); told.Kind != "sync" || told.Status != "succeeded" {
+		t.Errorf("command get of the sync: %+v", told)
+	}
 	callbacks := read[struct{ Callbacks []struct{ Verdict string } }](t, s, "callbacks", "list")
 	if len(callbacks.Callbacks) == 0 || callbacks.Callbacks[0].Verdict != "accepted" {
 		t.Errorf("callbacks list: %+v", callbacks)

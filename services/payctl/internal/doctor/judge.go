@@ -59,6 +59,17 @@ func IDs() []string {
 	return ids
 }
 
+// Remedies returns what findings say is to be done, by id.
+func Remedies() map[string]string {
+	all := map[string]string{}
+	for _, list := range [][]check{brokerCheck, brokerChecks, rowsCheck, rowsChecks, fileChecks} {
+		for _, c := range list {
+			all[c.id] = c.do
+		}
+	}
+	return all
+}
+
 // checks returns what can be judged: of a broker or a database that does not answer
 // nothing but that.
 func (v Vitals) checks() []check {

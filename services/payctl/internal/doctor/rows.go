@@ -57,7 +57,7 @@ var rowsChecks = []check{
 			return byAge(v.Now, v.Rows.Frozen, -1, -1, "payments are frozen", "no payment is frozen")
 		},
 	}, {
-		"webhooks.failing", "payctl webhooks endpoints shows which endpoint does not answer; tell the merchant. Deliveries are tried for days",
+		"webhooks.failing", "payctl webhooks list shows which endpoint does not answer; tell the merchant. Deliveries are tried for days",
 		judgeWebhooks,
 	},
 }
