@@ -104,8 +104,10 @@ func (w *Worker) inquired(ctx context.Context, head payment.Head, call provider.
 	case !gone(call, r, err, age):
 		// What takes long to be believed may show long before.
 		return w.later(ctx, call.Command, min(w.inquireAfter(age), r.Settle-age))
-	case w.ledger.Steady() < r.Settle:
-		return w.later(ctx, call.Command, r.Settle-w.ledger.Steady()) // it may be younger than it looks
+	case r.Class == provider.T2 || w.ledger.Steady() < r.Settle:
+		// It may be younger than it looks. What has one key for ever is never voided:
+		// if the clock is steady by now, the next inquiry sends it again.
+		return w.later(ctx, call.Command, max(r.Settle-w.ledger.Steady(), time.Second))
 	}
 	return w.void(ctx, head, call.Command, call.Operation)
 }

@@ -39,3 +39,37 @@ func TestHandle_AJumpOfTheClockVoidsNothing(t *testing.T) {
 	checkStatus(t, r.bring(w, cmd), payment.OpSucceeded)
 	r.checkOnce(payment.Capture, 1)
 }
+
+// crossing is a ledger whose clock has just been steady for long enough when it is
+// asked the second time.
+type crossing struct {
+	ahead
+	asked int
+}
+
+func (c *crossing) Steady() time.Duration {
+	if c.asked++; c.asked == 1 {
+		return settle - time.Nanosecond
+	}
+	return settle
+}
+
+// TestHandle_OneKeyIsNeverVoided: what is sent again under its own key for ever gets
+// no other one, at whatever moment the clock counts as steady again.
+func TestHandle_OneKeyIsNeverVoided(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, provider.T2)
+	r.authorized(1000, lostBefore)
+	w, cmd := r.worker(), r.command(payment.Capture, "cap", 1000)
+	r.deliver(w, cmd)
+	w.ledger = &crossing{ahead: ahead{Ledger: r.bus, by: time.Hour}}
+	r.deliver(w, cmd)
+	op, _ := r.head().Payment.Operation(cmd.ID)
+	checkStatus(t, op, payment.OpUnknown)
+	w.ledger = &jumpy{ahead: ahead{Ledger: r.bus, by: time.Hour}, steady: settle}
+	if op = r.bring(w, cmd); op.Attempt.Number != 1 {
+		t.Errorf("attempt %d, want the first one sent again", op.Attempt.Number)
+	}
+	checkStatus(t, op, payment.OpSucceeded)
+	r.checkOnce(payment.Capture, 1)
+}
